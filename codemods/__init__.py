@@ -1,0 +1,1 @@
+"""Codemods: one file a rewrite, named as the rule that it answers. Discovered by `policyfix.codemod`."""

@@ -1,0 +1,47 @@
+"""The library that migrated agents inherit from: recurrent policies that keep the trainer's contract.
+
+The names below load torch when they are first used, so that `policyfix.runtime.checker` can be imported
+where torch is not installed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .memory import StateStore
+    from .nets.lstm import MaskedLSTM, masked_lstm
+    from .policy import RecurrentPolicy, write_stamps
+    from .weights import clip_weights
+
+__all__ = ["MaskedLSTM", "RecurrentPolicy", "StateStore", "clip_weights", "masked_lstm", "write_stamps"]
+
+_HOME = {
+    "MaskedLSTM": "nets.lstm",
+    "RecurrentPolicy": "policy",
+    "StateStore": "memory",
+    "clip_weights": "weights",
+    "masked_lstm": "nets.lstm",
+    "write_stamps": "policy",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use (PEP 562).
+
+    Raises ImportError when torch or tensordict is missing, with the command that installs them.
+    """
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        home = import_module(f".{_HOME[name]}", __name__)
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in ("torch", "tensordict"):
+            raise
+        raise ImportError(
+            "policyfix.runtime needs torch and tensordict: pip install 'policyfix[runtime]'"
+        ) from None
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,45 @@
+"""The command line: one file a command, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from policyfix import __version__
+
+# name -> (module, one line for --help)
+COMMANDS = {
+    "check": ("policyfix.cli.check", "Find contract defects in policy sources."),
+    "apply": ("policyfix.cli.apply", "Show or write the fixes, migration included."),
+    "verify": ("policyfix.cli.verify", "Prove at run time that a policy keeps the contract."),
+    "explain": ("policyfix.cli.explain", "Show the page of a rule."),
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module only when the command is run: `--help` stays fast and needs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="policyfix")
+def main() -> None:
+    """Find, mend and prove the mending of contract bugs in recurrent PyTorch RL policies.
+
+    Exit status of every command: 0 clean or done, 1 findings or failed probes, 2 usage or environment error.
+    """

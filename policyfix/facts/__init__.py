@@ -1,0 +1,1 @@
+"""Facts: what one file says, read once, as plain frozen data."""

@@ -1,0 +1,1 @@
+"""The building blocks of recurrent policies: cores, encoders, heads and their initialisation."""

@@ -1,0 +1,1 @@
+"""Rewrites that answer several rules at once."""

@@ -1,0 +1,95 @@
+"""The contract that a policy keeps with its trainer, as data. `contracts/metta.yaml` is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ContractError(Exception):
+    """A contract file that cannot be used; the message says what is wrong and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Names and values of the contract; `contracts/metta.yaml` explains each."""
+
+    name: str
+    observation_key: str
+    observation_dtype: str
+    padding: int
+    stamps: tuple[str, ...]
+    rollout_outputs: tuple[str, ...]
+    training_outputs: tuple[str, ...]
+    memory_methods: tuple[str, ...]
+    environment_key: str
+    boundary_keys: tuple[str, ...]
+    clip_method: str
+    clip_range: str
+    parameters: tuple[tuple[str, float | int | str | bool | None], ...]
+    encode: str
+    decode: str
+    to_index: str
+    from_index: str
+    activate: str
+    tables: tuple[tuple[str, str], ...]
+    base: str
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Keys that only a policy writes, in either mode."""
+        return frozenset(self.rollout_outputs + self.training_outputs)
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(name for name, _ in self.parameters)
+
+
+def default_path() -> Path:
+    """Where the default contract lies."""
+    return Path(str(resources.files("policyfix.contracts") / "metta.yaml"))
+
+
+@cache
+def load(path: Path | None = None) -> Contract:
+    """The contract in a YAML file, the default one without a path. Raises `ContractError`."""
+    path = path or default_path()
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ContractError(f"{path}: the contract cannot be read: {error}") from error
+    try:
+        return _parse(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ContractError(f"{path}: not a contract: missing or wrong entry {error}") from error
+
+
+def _parse(data: Mapping[str, Any]) -> Contract:
+    return Contract(
+        name=data["name"],
+        observation_key=data["observation"]["key"],
+        observation_dtype=data["observation"]["dtype"],
+        padding=data["observation"]["padding"],
+        stamps=tuple(data["stamps"]),
+        rollout_outputs=tuple(data["outputs"]["rollout"]),
+        training_outputs=tuple(data["outputs"]["training"]),
+        memory_methods=tuple(data["memory"]["methods"]),
+        environment_key=data["memory"]["environment_key"],
+        boundary_keys=tuple(data["memory"]["boundary_keys"]),
+        clip_method=data["weights"]["clip_method"],
+        clip_range=data["weights"]["clip_range"],
+        parameters=tuple(data["constructor"]["parameters"].items()),
+        encode=data["net"]["encode"],
+        decode=data["net"]["decode"],
+        to_index=data["actions"]["to_index"],
+        from_index=data["actions"]["from_index"],
+        activate=data["actions"]["activate"],
+        tables=tuple(data["actions"]["tables"].items()),
+        base=data["base"],
+    )

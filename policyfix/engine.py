@@ -1,0 +1,187 @@
+"""Paths -> findings. Nothing of the user's code is imported or run."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libcst as cst
+
+from policyfix import index, rule, sources
+from policyfix.codemod import Refusal, SourceTree, plan
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.facts.lower import extract
+from policyfix.project import Project
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass, policies
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """A file that was not checked, or not wholly: never a green run."""
+
+    path: str
+    line: int | None
+    message: str
+    code: str = "PF901"
+
+
+@dataclass(slots=True)
+class Result:
+    """What a check found, and what it could not look at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+    subjects: dict[tuple[str, str], PolicyClass] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        if self.problems:
+            return 2
+        return 1 if self.findings else 0
+
+
+class Reader:
+    """Reads each file once: its text, its facts, or why there are none."""
+
+    def __init__(self, overlay: Mapping[Path, sources.Source] | None = None) -> None:
+        self._overlay = overlay or {}  # contents that are not on disk (yet)
+        self._sources: dict[Path, sources.Source | sources.SourceError] = {}
+        self.problems: dict[Path, Problem] = {}
+
+    def source(self, path: Path) -> sources.Source | None:
+        path = path.absolute()
+        if path not in self._sources:
+            try:
+                self._sources[path] = self._overlay.get(path) or sources.read(path)
+            except sources.SourceError as error:
+                self._sources[path] = error
+                self.problems[path] = Problem(str(path), error.line, error.reason)
+        found = self._sources[path]
+        return found if isinstance(found, sources.Source) else None
+
+    def facts(self, path: Path) -> ir.ModuleFacts | None:
+        source = self.source(path)
+        if source is None:
+            return None
+        try:
+            return extract(source.text, str(path))
+        except cst.ParserSyntaxError as error:
+            reason = f"is not valid Python: {error.message.splitlines()[0]}"
+            self.problems[path.absolute()] = Problem(str(path), error.raw_line, reason)
+        except RecursionError:
+            self.problems[path.absolute()] = Problem(str(path), None, "is nested too deeply to be read")
+        return None
+
+    def check_syntax(self, path: Path) -> None:
+        """Whether a file that holds no subject is Python at all."""
+        source = self.source(path)
+        if source is None:
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse(source.data)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            self.facts(path)  # libcst reads newer syntax than the interpreter may know
+
+
+def check(
+    paths: Iterable[Path],
+    contract: Contract,
+    rules: Iterable[type[Rule[PolicyClass]]] | None = None,
+    overlay: Mapping[Path, sources.Source] | None = None,
+    exclude: Iterable[str] = (),
+) -> Result:
+    """Checks the Python files under the paths. Raises `FileNotFoundError` for a path that does not exist."""
+    files = {path.absolute(): str(path) for path in sources.discover(paths, exclude)}
+    reader = Reader(overlay)
+    project = Project(reader.facts, files)
+    chosen = [r() for r in (rules if rules is not None else rule.discover())]
+    result = Result(files=len(files))
+
+    def headers_of(path: Path) -> index.Headers | None:
+        source = reader.source(path)
+        return None if source is None else index.scan(source.data, contract.observation_key)
+
+    headers = {path: h for path in files if (h := headers_of(path)) is not None}
+    candidates = set(index.candidates(headers, project.locate, headers_of))
+    for path in files:
+        if path not in candidates:
+            reader.check_syntax(path)
+            continue
+        module = project.module(path)
+        if module is not None:
+            for policy in policies(project, module, contract):
+                _ask(policy, chosen, result)
+    found = _settle(result, files)
+    result.findings = _with_fixes(found, result.subjects, reader)
+    result.problems += sorted(
+        Problem(files[p], problem.line, problem.message)
+        for p, problem in reader.problems.items()
+        if p in files
+    )
+    return result
+
+
+def _ask(policy: PolicyClass, rules: Iterable[Rule[PolicyClass]], result: Result) -> None:
+    """All rules about one policy. A rule that fails is a problem of ours, and is said so."""
+    key = (policy.module.path, policy.name)
+    result.subjects[key] = policy
+    for each in rules:
+        try:
+            found = list(each.check(policy))
+        except Exception as error:  # one rule on one class must not take the rest down
+            message = (
+                f"{each.code} failed on {policy.name}: {type(error).__name__}: {error} (please report it)"
+            )
+            result.problems.append(Problem(policy.module.path, policy.cls.facts.span.line, message))
+            continue
+        result.findings += dict.fromkeys(found)
+
+
+def _settle(result: Result, files: Mapping[Path, str]) -> list[Finding]:
+    """One finding for one defect: what a base already answers for is not repeated for its subclasses, and
+    what stands outside the checked files is shown at the class that is."""
+    settled: dict[tuple[str, int, int, str], Finding] = {}
+    faults = {(f.subject_path, f.subject, f.code) for f in result.findings}
+    for finding in result.findings:
+        policy = result.subjects[(finding.subject_path, finding.subject)]
+        bases = policy.cls.linked[1:]
+        if any((b.module.path, b.facts.qualname, finding.code) in faults for b in bases):
+            continue
+        shown = finding
+        if Path(finding.path).absolute() not in files:
+            shown = finding.moved(policy.header)
+        place = (shown.path, shown.line, shown.column, shown.code)
+        settled.setdefault(place, shown)
+    named = [f.renamed(files[Path(f.path).absolute()]) for f in settled.values()]
+    return sorted(named, key=lambda f: (f.path, f.line, f.column, f.code))
+
+
+def _with_fixes(
+    findings: list[Finding], subjects: Mapping[tuple[str, str], PolicyClass], reader: Reader
+) -> list[Finding]:
+    """Each finding with the fix that a codemod offers for it, or why none does."""
+    trees: dict[str, SourceTree] = {}
+    offered: list[Finding] = []
+    for finding in findings:
+        if finding.elsewhere is not None:
+            offered.append(
+                finding.offered(None, f"the code stands in {finding.elsewhere}: check that file too")
+            )
+            continue
+        source = reader.source(Path(finding.path))
+        assert source is not None
+        tree = trees.setdefault(finding.path, SourceTree(source))
+        outcome = plan(finding, subjects[(finding.subject_path, finding.subject)], tree)
+        if isinstance(outcome, Refusal):
+            offered.append(finding.offered(None, outcome.reason))
+        else:
+            offered.append(finding.offered(outcome.fix, None))
+    return offered

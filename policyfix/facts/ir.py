@@ -1,0 +1,365 @@
+"""What one file says, as plain data: the shapes that facts are made of.
+
+A file is lowered once from its libcst tree to these nodes and the tree is dropped. The nodes keep just
+what the linker and the flow need: names, calls, stores, branches, and where each stands. They are frozen,
+hashable and picklable, and hold no reference to libcst.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of source text: lines and columns count from 1, the end column is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+# --------------------------------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: str, bytes, int, float, complex, bool, None or Ellipsis."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    value: Expr
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call; `star` is "", "*" or "**"."""
+
+    value: Expr
+    keyword: str | None = None
+    star: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    function: Expr
+    arguments: tuple[Argument, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    parts: tuple[Expr | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    value: Expr
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A unary, binary or boolean operation; `operator` is its spelling (`+`, `not`, `and`, ...)."""
+
+    operator: str
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    left: Expr
+    operators: tuple[str, ...]
+    rights: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    test: Expr
+    body: Expr
+    orelse: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A tuple, list or set display; `kind` names which."""
+
+    kind: str
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Starred:
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A dict display; a key of None is a `**spread`."""
+
+    keys: tuple[Expr | None, ...]
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comprehension:
+    """A list, set, dict comprehension or generator; a dict's element is a pair."""
+
+    kind: str
+    element: Expr
+    generators: tuple[tuple[Expr, Expr, tuple[Expr, ...]], ...]  # (target, iterable, conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Walrus:
+    target: Name
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """An expression whose value is not followed; its parts are, for what they do."""
+
+    parts: tuple[Expr, ...] = ()
+
+
+Expr = (
+    Name
+    | Literal
+    | Attribute
+    | Call
+    | Slice
+    | Subscript
+    | Operation
+    | Comparison
+    | Conditional
+    | Sequence
+    | Starred
+    | Mapping
+    | Comprehension
+    | Walrus
+    | Opaque
+)
+
+
+# ---------------------------------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`a = b = value`; an annotated assignment is one too."""
+
+    targets: tuple[Expr, ...]
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class AugAssign:
+    target: Expr
+    operator: str
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """An expression statement, an assertion or the like: evaluated for what it does."""
+
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    value: Expr
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """`break` or `continue`."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    test: Expr
+    body: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`for target in iterable` or, without a target, `while iterable`."""
+
+    target: Expr | None
+    iterable: Expr
+    body: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    items: tuple[tuple[Expr, Expr | None], ...]
+    body: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    body: tuple[Stmt, ...]
+    handlers: tuple[tuple[Stmt, ...], ...]
+    orelse: tuple[Stmt, ...]
+    final: tuple[Stmt, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    subject: Expr
+    cases: tuple[tuple[Stmt, ...], ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    targets: tuple[Expr, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A name bound by an import: `module` as written, `level` leading dots, `attribute` of a from-import.
+
+    `from m import *` binds the name "*".
+    """
+
+    name: str
+    module: str
+    level: int = 0
+    attribute: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    names: tuple[Imported, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Define:
+    """A function or class defined inside a function."""
+
+    what: FunctionFacts | ClassFacts
+
+
+Stmt = (
+    Assign
+    | AugAssign
+    | Evaluate
+    | Return
+    | Raise
+    | Jump
+    | If
+    | Loop
+    | With
+    | Try
+    | Match
+    | Delete
+    | Import
+    | Define
+)
+
+
+# ----------------------------------------------------------------------------------------- the facts
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`kind` is "positional-only", "positional", "keyword", "*" or "**"."""
+
+    name: str
+    kind: str
+    default: Expr | None = None
+    annotation: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFacts:
+    name: str
+    qualname: str
+    parameters: tuple[Parameter, ...]
+    decorators: tuple[Expr, ...]
+    body: tuple[Stmt, ...]
+    span: Span  # the name in the header
+    whole: Span  # decorators to last statement
+
+    def parameter(self, kind: str) -> Parameter | None:
+        return next((p for p in self.parameters if p.kind == kind), None)
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Names that may be passed as keywords."""
+        return frozenset(p.name for p in self.parameters if p.kind in ("positional", "keyword"))
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    name: str
+    qualname: str
+    bases: tuple[Expr, ...]
+    decorators: tuple[Expr, ...]
+    functions: tuple[FunctionFacts, ...]  # in source order: a later one of the same name wins
+    classes: tuple[ClassFacts, ...]
+    attributes: tuple[tuple[str, Expr], ...]  # assigned in the class body
+    span: Span
+    whole: Span
+
+    def function(self, name: str) -> FunctionFacts | None:
+        return next((f for f in reversed(self.functions) if f.name == name), None)
+
+    def defines(self, name: str) -> bool:
+        return self.function(name) is not None or any(key == name for key, _ in self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFacts:
+    """Everything that one file says of itself. `path` is as given, `is_package` for `__init__.py`."""
+
+    path: str
+    imports: tuple[Imported, ...] = ()
+    classes: tuple[ClassFacts, ...] = ()
+    functions: tuple[FunctionFacts, ...] = ()
+    assigned: tuple[tuple[str, Expr], ...] = ()
+    is_package: bool = False
+    _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    def lookup(self, name: str) -> ClassFacts | FunctionFacts | Imported | Expr | None:
+        """What a module-level name is bound to; definitions win over imports of the same name."""
+        if not self._by_name:
+            for binding in self.imports:
+                self._by_name[binding.name] = binding
+            self._by_name.update(self.assigned)
+            for definition in (*self.functions, *self.classes):
+                self._by_name[definition.name] = definition
+        return self._by_name.get(name)  # type: ignore[return-value]

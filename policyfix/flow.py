@@ -1,0 +1,1330 @@
+"""Follows values through the methods of one linked class, as a trainer would call them.
+
+The class is built and its forward is run over symbolic values: what it reads from and writes to the
+TensorDict, what it stores on itself, what it overwrites in place, what its recurrent cores receive and where
+their states go. Calls to its own methods, its bases, its nets and the project's functions are followed;
+both sides of a branch are, where the test cannot be decided. What is not understood becomes `UNKNOWN`, and
+what is handed to something not understood is recorded as `Escape`. Bounded in depth and in work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from policyfix.facts import ir
+from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
+from policyfix.values import (
+    CORES,
+    MAX_ALTERNATIVES,
+    NONE,
+    TENSORDICTS,
+    UNKNOWN,
+    VIEWS,
+    Bound,
+    Const,
+    Either,
+    Group,
+    Local,
+    Method,
+    Ref,
+    Super,
+    Term,
+    Thing,
+    Unknown,
+    Value,
+    either,
+    is_none,
+    is_tensordict,
+    options,
+)
+
+MAX_DEPTH = 24
+MAX_STEPS = 60_000
+
+# Methods of a TensorDict that write nothing into it and give a TensorDict over the same entries.
+TENSORDICT_VIEWS = frozenset(
+    "reshape view flatten unflatten unsqueeze squeeze permute transpose to clone copy select exclude "
+    "expand detach contiguous cpu cuda flatten_keys unflatten_keys".split()
+)
+TENSORDICT_READS = frozenset(
+    "keys items values numel dim size ndimension batch_dims batch_size device is_empty shape names "
+    "to_dict is_locked dtype ndim __contains__".split()
+)
+NO_GRAD = frozenset(
+    {"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode"}
+)
+# Decorators that leave what a function does as it stands.
+PLAIN_DECORATORS = frozenset(
+    {
+        "torch._dynamo.disable",
+        "torch.compiler.disable",
+        "torch.compile",
+        "torch.jit.ignore",
+        "torch.jit.export",
+        "torch.jit.unused",
+        "typing.override",
+        "typing_extensions.override",
+        "typing.no_type_check",
+        "abc.abstractmethod",
+        "override",
+        "staticmethod",
+        "classmethod",
+        "property",
+        "functools.cached_property",
+    }
+    | NO_GRAD
+)
+# Packages whose functions neither keep nor change the tensors that they are given (in-place spellings apart).
+PURE_PACKAGES = frozenset(
+    "torch einops numpy np math logging warnings typing copy itertools functools operator gymnasium "
+    "gym collections dataclasses time os re jaxtyping torchvision".split()
+)
+
+
+# -------------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happens: file, function as written, and source range."""
+
+    path: str
+    symbol: str
+    span: ir.Span
+    function: ir.FunctionFacts | None = None  # the function that it stands in
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRead:
+    tensordict: Value
+    key: str
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrite:
+    """`key` is None where it is computed."""
+
+    tensordict: Value
+    key: str | None
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A value kept on an instance, directly or inside a container that it holds."""
+
+    thing: Thing
+    attribute: str
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """A tensor overwritten in place; `mask` is the index of a subscript store."""
+
+    target: Value
+    mask: Value | None
+    value: Value
+    how: str  # "subscript", "method", "augmented"
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCall:
+    core: Term
+    input: Value
+    state: Value
+    result: Term
+    place: Place
+    order: int
+
+    @property
+    def kind(self) -> str:
+        return self.core.op.removeprefix("new:")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    left: Value
+    operator: str
+    right: Value
+    result: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A value handed to something that is not understood."""
+
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetCall:
+    """A method of a net that the policy holds, called with these arguments."""
+
+    attribute: str
+    method: str
+    arguments: tuple[Value, ...]
+    result: Value
+    place: Place
+    order: int
+
+
+E = TypeVar("E", bound="Event")
+
+Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Escape | NetCall
+
+
+@dataclass(eq=False)
+class Trace:
+    """What one run showed. `complete` is False where the run was cut short or not understood."""
+
+    events: list[Event] = field(default_factory=list)
+    returned: Value = UNKNOWN
+    heap: dict[tuple[Thing, str], Value] = field(default_factory=dict)
+    complete: bool = True
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [e for e in self.events if isinstance(e, kind)]
+
+
+class _ExhaustedError(Exception):
+    """The run took more steps than it may."""
+
+
+# --------------------------------------------------------------------------------------------- frames
+
+
+@dataclass(eq=False)
+class Frame:
+    """One call: where its names are looked up."""
+
+    module: Module
+    owner: LinkedClass | None
+    function: ir.FunctionFacts
+    receiver: Value | None
+    exits: list[tuple[Value, State]] = field(default_factory=list)
+    loops: list[list[State]] = field(default_factory=list)
+    symbols: dict[str, Symbol] = field(default_factory=dict)  # local imports
+
+    @property
+    def symbol(self) -> str:
+        return self.function.qualname
+
+
+@dataclass(eq=False)
+class State:
+    """Names and contents at one point of one path."""
+
+    names: dict[str, Value]
+    heap: dict[tuple[Thing, str], Value]
+    alive: bool = True
+
+    def copy(self) -> State:
+        return State(dict(self.names), dict(self.heap), self.alive)
+
+
+class Run:
+    """One symbolic execution. Build the instance first, then call its methods."""
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        self._terms: dict[tuple[object, ...], Term] = {}
+        self._clock = 0
+        self._steps = 0
+        self._stack: list[Frame] = []
+        self._no_grad = 0
+        self._state = State({}, {})
+
+    # ------------------------------------------------------------------------------- interface
+
+    def build(self, cls: LinkedClass, arguments: dict[str, Value]) -> Thing:
+        """An instance of the class, constructed with keyword arguments (others take their defaults)."""
+        thing = Thing("instance", cls)
+        found = cls.find("__init__")
+        if found is not None:
+            function, owner = found
+            self._guarded(lambda: self._call_function(function, owner.module, owner, thing, [], arguments))
+        self.trace.heap = self._state.heap
+        return thing
+
+    def call(
+        self, thing: Thing, function: ir.FunctionFacts, owner: LinkedClass, arguments: dict[str, Value]
+    ) -> Trace:
+        """Runs a method of the instance; events of the constructor are forgotten."""
+        self.trace = Trace(complete=self.trace.complete)
+        result = self._guarded(
+            lambda: self._call_function(function, owner.module, owner, thing, [], arguments)
+        )
+        self.trace.returned = result
+        self.trace.heap = self._state.heap
+        return self.trace
+
+    def recall(self, thing: Thing, attributes: Iterable[str]) -> None:
+        """Attributes hold what an earlier call stored there, or what they were built with."""
+        for name in attributes:
+            earlier = self.term("earlier", Const(name))
+            held = self._state.heap.get((thing, name), NONE)
+            for option in options(held):
+                if isinstance(option, Thing) and option.kind in ("dict", "list"):
+                    self._state.heap[(option, "*")] = earlier
+            if not all(isinstance(o, Thing) for o in options(held)):
+                self._state.heap[(thing, name)] = either([held, earlier])
+
+    def term(self, op: str, *args: Value) -> Term:
+        key = (op, *args)
+        found = self._terms.get(key)
+        if found is None:
+            found = self._terms[key] = Term(op, args, self._tick())
+        return found
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What happens inside does not change what the instance holds afterwards."""
+        before = self._state.copy()
+        try:
+            yield
+        finally:
+            self._state = before
+
+    @property
+    def terms(self) -> Iterable[Term]:
+        """Every term that came up."""
+        return self._terms.values()
+
+    # --------------------------------------------------------------------------------- plumbing
+
+    def _guarded(self, work: Callable[[], Value]) -> Value:
+        try:
+            return work()
+        except (_ExhaustedError, RecursionError):
+            self.trace.complete = False
+            self._stack.clear()
+            return UNKNOWN
+
+    def _tick(self) -> int:
+        self._clock += 1
+        return self._clock
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise _ExhaustedError
+
+    @property
+    def _frame(self) -> Frame:
+        return self._stack[-1]
+
+    def _place(self, span: ir.Span) -> Place:
+        frame = self._frame
+        return Place(frame.module.path, frame.symbol, span, frame.function)
+
+    def _record(self, event: Event) -> None:
+        self.trace.events.append(event)
+
+    def _escape(self, values: Iterable[Value], span: ir.Span) -> None:
+        for value in values:
+            if not isinstance(value, (Const, Unknown, Ref)):
+                self._record(Escape(value, self._place(span), self._tick()))
+
+    # -------------------------------------------------------------------------------- functions
+
+    def _call_function(
+        self,
+        function: ir.FunctionFacts,
+        module: Module,
+        owner: LinkedClass | None,
+        receiver: Value | None,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        names: dict[str, Value] | None = None,
+        open_ended: bool = False,
+    ) -> Value:
+        decorators = [self._decorator(d, module) for d in function.decorators]
+        arguments = [*([] if receiver is None else [receiver]), *positional, *keywords.values()]
+        deep = len(self._stack) >= MAX_DEPTH
+        if deep or sum(f.function is function and f.receiver is receiver for f in self._stack) > 1:
+            if self._stack:
+                self._escape(arguments[0 if receiver is None else 1 :], function.span)
+            return UNKNOWN
+        if any(d not in PLAIN_DECORATORS for d in decorators):
+            # What wraps the function may do more than the function says.
+            outer = self._frame if self._stack else Frame(module, owner, function, receiver)
+            place = Place(outer.module.path, outer.symbol, function.span)
+            for value in arguments[0 if receiver is None else 1 :]:
+                self._record(Escape(value, place, self._tick()))
+        frame = Frame(module, owner, function, receiver)
+        outer_names = self._state.names
+        self._stack.append(frame)
+        self._state.names = dict(names or {})
+        self._state.names.update(self._bind(function, receiver, positional, keywords, open_ended))
+        no_grad = any(d in NO_GRAD for d in decorators)
+        self._no_grad += no_grad
+        self._block(function.body)
+        self._no_grad -= no_grad
+        if self._state.alive:
+            frame.exits.append((NONE, self._state))
+        self._stack.pop()
+        if not frame.exits:  # every path raises: the caller's path ends here
+            self._state.names = outer_names
+            self._state.alive = False
+            return UNKNOWN
+        self._state = self._join([state for _, state in frame.exits])
+        self._state.names = outer_names
+        return either(value for value, _ in frame.exits)
+
+    def _decorator(self, expr: ir.Expr, module: Module) -> str | None:
+        if isinstance(expr, ir.Call):
+            expr = expr.function
+        if isinstance(expr, ir.Attribute) and expr.name in ("setter", "getter"):
+            return "property"
+        symbol = module.resolve(expr)
+        return symbol.name if isinstance(symbol, External) else None
+
+    def _bind(
+        self,
+        function: ir.FunctionFacts,
+        receiver: Value | None,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        open_ended: bool,
+    ) -> dict[str, Value]:
+        """Parameter values. Missing ones take their default, or are symbolic."""
+        bound: dict[str, Value] = {}
+        values = [*([] if receiver is None else [receiver]), *positional]
+        rest = dict(keywords)
+        for parameter in function.parameters:
+            if parameter.kind in ("positional-only", "positional") and values:
+                bound[parameter.name] = values.pop(0)
+            elif parameter.kind in ("positional", "keyword") and parameter.name in rest:
+                bound[parameter.name] = rest.pop(parameter.name)
+            elif parameter.kind == "*":
+                bound[parameter.name] = Group(tuple(values))
+                values = []
+            elif parameter.kind == "**":
+                thing = Thing("dict")
+                for key, value in rest.items():
+                    self._state.heap[(thing, key)] = value
+                self._state.heap[(thing, "*")] = self.term("keywords", Const(function.qualname))
+                bound[parameter.name] = thing
+            elif parameter.default is not None and not open_ended:
+                default = self._eval(parameter.default)
+                bound[parameter.name] = default
+            else:
+                bound[parameter.name] = self.term("parameter", Const(parameter.name))
+        return bound
+
+    def _join(self, states: list[State]) -> State:
+        if len(states) == 1:
+            return states[0]
+        names: dict[str, Value] = {}
+        for name in {n for s in states for n in s.names}:
+            names[name] = either(s.names[name] for s in states if name in s.names)
+        heap: dict[tuple[Thing, str], Value] = {}
+        for key in {k for s in states for k in s.heap}:
+            heap[key] = either(s.heap[key] for s in states if key in s.heap)
+        return State(names, heap)
+
+    # ------------------------------------------------------------------------------- statements
+
+    def _block(self, body: tuple[ir.Stmt, ...]) -> None:
+        for statement in body:
+            if not self._state.alive:
+                return
+            self._step()
+            self._statement(statement)
+
+    def _statement(self, node: ir.Stmt) -> None:
+        match node:
+            case ir.Assign(targets=targets, value=value, span=span):
+                result = self._eval(value)
+                for target in targets:
+                    self._assign(target, result, span)
+            case ir.AugAssign():
+                self._augment(node)
+            case ir.Evaluate(value=value):
+                self._eval(value)
+            case ir.Return(value=value):
+                result = self._eval(value)
+                if self._state.alive:
+                    self._frame.exits.append((result, self._state.copy()))
+                self._state.alive = False
+            case ir.Raise(value=value):
+                self._eval(value)
+                self._state.alive = False
+            case ir.If(test=test, body=body, orelse=orelse):
+                self._branch(self._truth(self._eval(test)), body, orelse)
+            case ir.Loop():
+                self._loop(node)
+            case ir.With():
+                self._with(node)
+            case ir.Try():
+                self._try(node)
+            case ir.Match(subject=subject, cases=cases):
+                self._eval(subject)
+                self._paths([*cases, ()])
+            case ir.Jump():
+                if self._frame.loops:
+                    self._frame.loops[-1].append(self._state.copy())
+                self._state.alive = False
+            case ir.Delete(targets=targets, span=span):
+                for target in targets:
+                    if isinstance(target, ir.Subscript):
+                        self._escape([self._eval(target.value)], span)
+                    elif isinstance(target, ir.Name):
+                        self._state.names.pop(target.id, None)
+            case ir.Import(names=names):
+                for binding in names:
+                    module = self._frame.module
+                    self._frame.symbols[binding.name] = module.project.imported(binding, module)
+            case ir.Define(what=what):
+                if isinstance(what, ir.FunctionFacts):
+                    self._state.names[what.name] = Local(what, self._frame, self._state.names)
+                else:
+                    self._state.names[what.name] = UNKNOWN
+
+    def _branch(self, truth: bool | None, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...]) -> None:
+        if truth is None:
+            self._paths([body, orelse])
+        else:
+            self._block(body if truth else orelse)
+
+    def _paths(self, bodies: list[tuple[ir.Stmt, ...]]) -> None:
+        """Each body from the state as it stands; then whichever came through."""
+        start = self._state
+        ends: list[State] = []
+        for body in bodies:
+            self._state = start.copy()
+            self._block(body)
+            if self._state.alive:
+                ends.append(self._state)
+        if ends:
+            self._state = self._join(ends)
+        else:
+            self._state = start
+            self._state.alive = False
+
+    def _loop(self, node: ir.Loop) -> None:
+        iterable = self._eval(node.iterable)
+        known = self._elements(iterable) if node.target is not None else None
+        exits: list[State] = []
+        before = self._state.copy()
+        if known is not None and len(known) <= MAX_ALTERNATIVES:
+            for element in known:
+                self._pass(node, element, exits)
+                if not self._state.alive:
+                    break
+        else:
+            # Twice, so that what one pass leaves behind is seen by the next.
+            element = self._element(iterable)
+            for _ in range(2):
+                self._pass(node, element, exits)
+                if not self._state.alive:
+                    break
+            exits.append(before)
+        ends = [s for s in (self._state, *exits) if s.alive]
+        if ends:
+            self._state = self._join(ends)
+            self._block(node.orelse)
+
+    def _pass(self, node: ir.Loop, element: Value, exits: list[State]) -> None:
+        if node.target is not None:
+            self._assign(node.target, element, node.span)
+        self._frame.loops.append(exits)
+        self._block(node.body)
+        self._frame.loops.pop()
+
+    def _with(self, node: ir.With) -> None:
+        no_grad = 0
+        for context, target in node.items:
+            value = self._eval(context)
+            if isinstance(value, Term) and (
+                value.op in NO_GRAD
+                or (value.op == "torch.set_grad_enabled" and value.args[:1] == (Const(False),))
+            ):
+                no_grad += 1
+            if target is not None:
+                self._assign(target, value, node.span)
+        self._no_grad += no_grad
+        self._block(node.body)
+        self._no_grad -= no_grad
+
+    def _try(self, node: ir.Try) -> None:
+        start = self._state.copy()
+        self._block((*node.body, *node.orelse))
+        ends = [self._state] if self._state.alive else []
+        for handler in node.handlers:
+            # The body may have failed anywhere: names keep what they had before or after it.
+            self._state = self._join([start.copy(), *[s.copy() for s in ends[:1]]])
+            self._block(handler)
+            if self._state.alive:
+                ends.append(self._state)
+        if ends:
+            self._state = self._join(ends)
+        else:
+            self._state.alive = False
+        if self._state.alive:
+            self._block(node.final)
+
+    def _assign(self, target: ir.Expr, value: Value, span: ir.Span) -> None:
+        match target:
+            case ir.Name(id=name):
+                self._state.names[name] = value
+            case ir.Attribute(value=owner, name=name):
+                self._set_attribute(self._eval(owner), name, value, span)
+            case ir.Subscript(value=owner, items=items):
+                self._set_item(self._eval(owner), self._index(items), value, span)
+            case ir.Sequence(items=items):
+                for part, piece in zip(items, self._unpack(value, items), strict=True):
+                    self._assign(part, piece, span)
+            case ir.Starred(value=inner):
+                self._assign(inner, value, span)
+            case _:
+                pass
+
+    def _unpack(self, value: Value, targets: tuple[ir.Expr, ...]) -> list[Value]:
+        elements = self._elements(value)
+        if elements is not None and len(elements) == len(targets):
+            return elements
+        if any(isinstance(t, ir.Starred) for t in targets):
+            return [self._element(value)] * len(targets)
+        return [self._item(value, Const(i)) for i in range(len(targets))]
+
+    def _augment(self, node: ir.AugAssign) -> None:
+        old = self._eval(node.target)
+        operand = self._eval(node.value)
+        if node.operator == "+" and isinstance(old, Thing) and old.kind == "list":
+            self._append(old, operand, node.span)
+            return
+        if any(isinstance(o, Term) for o in options(old)):
+            how = "augmented"
+            self._record(InPlace(old, None, operand, how, self._place(node.span), self._tick()))
+        self._assign(node.target, self._operate(node.operator, [old, operand]), node.span)
+
+    # ----------------------------------------------------------------------- attributes and items
+
+    def _set_attribute(self, owner: Value, name: str, value: Value, span: ir.Span) -> None:
+        for option in options(owner):
+            if isinstance(option, Thing) and option.kind == "instance":
+                self._keep(option, name, value, span)
+            elif is_tensordict(option):
+                self._record(KeyWrite(option, name, value, self._place(span), self._tick()))
+            elif isinstance(option, Term) and name == "data":
+                self._record(InPlace(option, None, value, "method", self._place(span), self._tick()))
+            else:
+                self._escape([value], span)
+
+    def _keep(self, thing: Thing, name: str, value: Value, span: ir.Span) -> None:
+        self._state.heap[(thing, name)] = value
+        self._record(Store(thing, name, value, self._place(span), self._tick()))
+
+    def _set_item(self, owner: Value, index: Value, value: Value, span: ir.Span) -> None:
+        for option in options(owner):
+            if isinstance(option, Thing) and option.kind in ("dict", "list"):
+                key = index.value if isinstance(index, Const) else None
+                if isinstance(key, str):
+                    self._state.heap[(option, key)] = value
+                    self._kept_in(option, value, span)
+                else:
+                    self._append(option, value, span)
+            elif is_tensordict(option):
+                key = index.value if isinstance(index, Const) else None
+                written = key if isinstance(key, str) else None
+                self._record(KeyWrite(option, written, value, self._place(span), self._tick()))
+            elif isinstance(option, Term):
+                how = "subscript"
+                self._record(InPlace(option, index, value, how, self._place(span), self._tick()))
+                if option.op == "earlier" or option.op == "attribute":
+                    self._kept_in(option, value, span)
+            else:
+                self._escape([value], span)
+
+    def _kept_in(self, container: Value, value: Value, span: ir.Span) -> None:
+        """Records a store for every instance that holds the container."""
+        for (thing, name), held in list(self._state.heap.items()):
+            if thing.kind == "instance" and any(o is container for o in options(held)):
+                self._record(Store(thing, name, value, self._place(span), self._tick()))
+
+    def _append(self, container: Thing, value: Value, span: ir.Span) -> None:
+        old = self._state.heap.get((container, "*"))
+        self._state.heap[(container, "*")] = value if old is None else either([old, value])
+        self._kept_in(container, value, span)
+
+    def _get_attribute(self, owner: Value, name: str) -> Value:
+        if isinstance(owner, Either):
+            return either(self._get_attribute(o, name) for o in owner.options)
+        match owner:
+            case Thing(kind="instance", cls=cls) if cls is not None:
+                return self._instance_attribute(owner, cls, name)
+            case Thing():
+                return Method(owner, name)
+            case Super(owner=cls, receiver=receiver):
+                assert receiver.cls is not None
+                found = receiver.cls.find(name, after=cls)
+                return UNKNOWN if found is None else Bound(*found, receiver)
+            case Ref(symbol=symbol):
+                return self._member(symbol, name)
+            case Term():
+                if name == "data":
+                    return self.term("detach", owner)
+                if name in ("T", "mT", "H", "mH"):
+                    return self.term("transpose", owner)
+                return Method(owner, name)
+            case Const() | Group():
+                return Method(owner, name)
+            case _:
+                return UNKNOWN
+
+    def _instance_attribute(self, thing: Thing, cls: LinkedClass, name: str) -> Value:
+        held = self._state.heap.get((thing, name))
+        if held is not None:
+            return held
+        found = cls.find(name)
+        if found is not None:
+            function, owner = found
+            kinds = {self._decorator(d, owner.module) for d in function.decorators}
+            if "property" in kinds or "functools.cached_property" in kinds:
+                return self._call_function(function, owner.module, owner, thing, [], {})
+            if "staticmethod" in kinds:
+                return Ref(FunctionRef(function, owner.module))
+            return Bound(function, owner, Ref(cls) if "classmethod" in kinds else thing)
+        for base in cls.linked:
+            for key, value in reversed(base.facts.attributes):
+                if key == name and isinstance(value, ir.Literal):
+                    return Const(value.value)
+        return self.term("attribute", thing, Const(name))
+
+    def _member(self, symbol: Symbol, name: str) -> Value:
+        if isinstance(symbol, LinkedClass):
+            found = symbol.find(name)
+            if found is not None:
+                return Ref(FunctionRef(found[0], found[1].module))
+        project = self._frame.module.project
+        member = project.member(symbol, name)
+        return UNKNOWN if isinstance(member, Unresolved) else Ref(member)
+
+    def _index(self, items: tuple[ir.Expr, ...]) -> Value:
+        values = [self._eval(item) for item in items]
+        return values[0] if len(values) == 1 else Group(tuple(values))
+
+    def _item(self, owner: Value, index: Value, span: ir.Span | None = None) -> Value:
+        """`owner[index]`."""
+        if isinstance(owner, Either):
+            return either(self._item(o, index, span) for o in owner.options)
+        match owner:
+            case Group(items=items):
+                if isinstance(index, Const) and isinstance(index.value, int):
+                    in_range = -len(items) <= index.value < len(items)
+                    return items[index.value] if in_range else UNKNOWN
+                return either(items)
+            case Thing(kind="dict" | "list"):
+                if isinstance(index, Const) and isinstance(index.value, str):
+                    held = self._state.heap.get((owner, index.value))
+                    if held is not None:
+                        return held
+                held = [v for (thing, _), v in self._state.heap.items() if thing is owner]
+                return either(held) if held else UNKNOWN
+            case Term():
+                if is_tensordict(owner):
+                    if isinstance(index, Const) and isinstance(index.value, str):
+                        if span is not None:
+                            self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
+                        return self.term("item", owner, index)
+                    return self.term("td.index", owner, index)
+                return self.term("index", owner, index)
+            case _:
+                return UNKNOWN
+
+    def _elements(self, value: Value) -> list[Value] | None:
+        """The elements of something of known length."""
+        if isinstance(value, Group):
+            return list(value.items)
+        return None
+
+    def _element(self, value: Value) -> Value:
+        """Any element of something that is iterated over."""
+        if isinstance(value, Either):
+            return either(self._element(o) for o in value.options)
+        match value:
+            case Group(items=items):
+                return either(items)
+            case Thing(kind="list" | "dict"):
+                held = [v for (thing, _), v in self._state.heap.items() if thing is value]
+                return either(held) if held else UNKNOWN
+            case Term(op="each", args=(inner,)):
+                return inner
+            case Term(op="range" | "enumerate" | "zip" | "keys"):
+                if value.op == "enumerate":
+                    return Group((self.term("count"), self._element(value.args[0])))
+                if value.op == "zip":
+                    return Group(tuple(self._element(a) for a in value.args))
+                return self.term("count")
+            case Term():
+                return self.term("index", value, self.term("count"))
+            case _:
+                return UNKNOWN
+
+    # ------------------------------------------------------------------------------ expressions
+
+    def _eval(self, node: ir.Expr) -> Value:
+        self._step()
+        match node:
+            case ir.Name(id=name):
+                return self._lookup(name)
+            case ir.Literal(value=value):
+                return Const(value)
+            case ir.Attribute(value=value, name=name):
+                return either(
+                    self.term(_attribute_term(o), o.receiver)  # `x.shape`: a value, not a method called
+                    if isinstance(o, Method) and isinstance(o.receiver, Term)
+                    else o
+                    for o in options(self._get_attribute(self._eval(value), name))
+                )
+            case ir.Call():
+                return self._call(node)
+            case ir.Subscript(value=value, items=items):
+                return self._item(self._eval(value), self._index(items), self._frame.function.span)
+            case ir.Slice(parts=parts):
+                return self.term("slice", *(NONE if p is None else self._eval(p) for p in parts))
+            case ir.Operation(operator=operator, operands=operands):
+                return self._operation(operator, operands)
+            case ir.Comparison(left=left, operators=operators, rights=rights):
+                return self._compare(left, operators, rights)
+            case ir.Conditional(test=test, body=body, orelse=orelse):
+                truth = self._truth(self._eval(test))
+                if truth is not None:
+                    return self._eval(body if truth else orelse)
+                return either([self._eval(body), self._eval(orelse)])
+            case ir.Sequence(kind=kind, items=items):
+                return self._sequence(kind, items)
+            case ir.Starred(value=value):
+                return self.term("each", self._element(self._eval(value)))
+            case ir.Mapping(keys=keys, values=values):
+                thing = Thing("dict")
+                for key, value in zip(keys, values, strict=True):
+                    held = self._eval(value)
+                    name = "*" if key is None else _key(self._eval(key))
+                    self._state.heap[(thing, name)] = held
+                return thing
+            case ir.Comprehension():
+                return self._comprehension(node)
+            case ir.Walrus(target=target, value=value):
+                result = self._eval(value)
+                self._state.names[target.id] = result
+                return result
+            case ir.Opaque(parts=parts):
+                return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
+
+    def _lookup(self, name: str) -> Value:
+        held = self._state.names.get(name)
+        if held is not None:
+            return held
+        local = self._frame.symbols.get(name)
+        symbol = local if local is not None else self._frame.module.member(name)
+        if isinstance(symbol, Unresolved):
+            found = self._frame.module.facts.lookup(name)
+            if isinstance(found, ir.Literal):
+                return Const(found.value)
+            return UNKNOWN
+        return Ref(symbol)
+
+    def _sequence(self, kind: str, items: tuple[ir.Expr, ...]) -> Value:
+        values = [self._eval(item) for item in items]
+        if any(isinstance(item, ir.Starred) for item in items):
+            return self.term("each", either(v.args[0] if _is_each(v) else v for v in values))
+        if kind == "list" and not values:
+            return Thing("list")
+        return Group(tuple(values))
+
+    def _comprehension(self, node: ir.Comprehension) -> Value:
+        outer = dict(self._state.names)
+        known: list[Value] | None = None
+        for i, (target, iterable, conditions) in enumerate(node.generators):
+            source = self._eval(iterable)
+            if i == 0 and len(node.generators) == 1 and not conditions:
+                known = self._elements(source)
+            self._assign(target, self._element(source), ir.Span(0, 0, 0, 0))
+            for condition in conditions:
+                self._eval(condition)
+        if known is not None and len(known) <= MAX_ALTERNATIVES:
+            results = []
+            for element in known:
+                self._assign(node.generators[0][0], element, ir.Span(0, 0, 0, 0))
+                results.append(self._eval(node.element))
+            self._state.names = outer
+            return Group(tuple(results))
+        element = self._eval(node.element)
+        self._state.names = outer
+        return self.term("each", element)
+
+    def _operation(self, operator: str, operands: tuple[ir.Expr, ...]) -> Value:
+        if operator in ("and", "or"):
+            left = self._eval(operands[0])
+            truth = self._truth(left)
+            if truth is not None:
+                return self._eval(operands[1]) if truth == (operator == "and") else left
+            return either([left, self._eval(operands[1])])
+        values = [self._eval(o) for o in operands]
+        if operator == "not":
+            truth = self._truth(values[0])
+            return self.term("not", values[0]) if truth is None else Const(not truth)
+        return self._operate(operator, values)
+
+    def _operate(self, operator: str, values: list[Value]) -> Value:
+        if operator == "+" and all(isinstance(v, Group) for v in values):
+            return Group(tuple(i for v in values if isinstance(v, Group) for i in v.items))
+        if all(isinstance(v, Unknown) for v in values):
+            return UNKNOWN
+        return self.term(operator, *values)
+
+    def _compare(self, left: ir.Expr, operators: tuple[str, ...], rights: tuple[ir.Expr, ...]) -> Value:
+        value = self._eval(left)
+        result: Value = Const(True)
+        for operator, right in zip(operators, rights, strict=True):
+            other = self._eval(right)
+            decided = _decide(operator, value, other)
+            result = Const(decided) if decided is not None else self.term(f"compare{operator}", value, other)
+            span = self._frame.function.span
+            self._record(Compared(value, operator, other, result, self._place(span), self._tick()))
+            value = other
+        return result if len(operators) == 1 else self.term("and", result)
+
+    def _truth(self, value: Value) -> bool | None:
+        match value:
+            case Const(value=held):
+                return bool(held)
+            case Group(items=items):
+                return bool(items)
+            case Ref() | Bound() | Local():
+                return True
+            case Thing(kind="instance"):
+                return True
+            case Either(options=choices):
+                truths = {self._truth(o) for o in choices}
+                return truths.pop() if len(truths) == 1 else None
+            case _:
+                return None
+
+    # ------------------------------------------------------------------------------------ calls
+
+    def _call(self, node: ir.Call) -> Value:
+        function = node.function
+        if function == ir.Name("super"):
+            return self._super()
+        if isinstance(function, ir.Attribute):
+            callee = self._get_attribute(self._eval(function.value), function.name)
+        else:
+            callee = self._eval(function)
+        positional: list[Value] = []
+        keywords: dict[str, Value] = {}
+        spread = False
+        for argument in node.arguments:
+            value = self._eval(argument.value)
+            if argument.star == "*":
+                elements = self._elements(value)
+                spread = spread or elements is None
+                positional.extend([value] if elements is None else elements)
+            elif argument.star == "**":
+                keywords.update(self._entries(value))
+            elif argument.keyword is not None:
+                keywords[argument.keyword] = value
+            else:
+                positional.append(value)
+        return either(self._apply(c, positional, keywords, spread, node) for c in options(callee))
+
+    def _entries(self, value: Value) -> dict[str, Value]:
+        if not isinstance(value, Thing):
+            return {}
+        return {k: v for (thing, k), v in self._state.heap.items() if thing is value and k != "*"}
+
+    def _super(self) -> Value:
+        frame = next((f for f in reversed(self._stack) if f.owner is not None), None)
+        if frame is None or not isinstance(frame.receiver, Thing) or frame.owner is None:
+            return UNKNOWN
+        return Super(frame.owner, frame.receiver)
+
+    def _apply(
+        self,
+        callee: Value,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        spread: bool,
+        node: ir.Call,
+    ) -> Value:
+        arguments = [*positional, *keywords.values()]
+        match callee:
+            case Bound(function=function, owner=owner, receiver=receiver):
+                result = self._call_function(
+                    function, owner.module, owner, receiver, positional, keywords, open_ended=spread
+                )
+                self._note_net(receiver, function.name, arguments, result, node.span)
+                return result
+            case Local(function=function, frame=frame, environment=environment):
+                return self._call_function(
+                    function, frame.module, None, None, positional, keywords, names=environment
+                )
+            case Ref(symbol=FunctionRef(facts=facts, module=module)):
+                return self._call_function(facts, module, None, None, positional, keywords, open_ended=spread)
+            case Ref(symbol=LinkedClass() as cls):
+                return self._instantiate(cls, positional, keywords, spread)
+            case Ref(symbol=External(name=name)):
+                return self._call_external(name, positional, keywords, node.span)
+            case Method(receiver=receiver, name=name):
+                return self._call_method(receiver, name, positional, keywords, node.span)
+            case Thing(kind="instance", cls=cls) if cls is not None:
+                return self._call_instance(callee, cls, positional, keywords, node.span)
+            case Term(op="attribute", args=(Thing() as owner, Const(value=str(name)))):
+                return self._call_missing(owner, name, arguments, node.span)
+            case Term() if callee.op.startswith("new:"):
+                return self._call_module(callee, positional, keywords, node.span)
+            case Term() if self._held_core(callee) is not None:
+                core = self._held_core(callee)
+                assert core is not None
+                return self._call_module(core, positional, keywords, node.span)
+            case Const(value=None):
+                return UNKNOWN
+            case _:
+                self._escape(arguments, node.span)
+                return UNKNOWN
+
+    def _note_net(
+        self, receiver: Value, method: str, arguments: list[Value], result: Value, span: ir.Span
+    ) -> None:
+        """Records a call on a net that some instance holds."""
+        if not isinstance(receiver, Thing) or receiver is self._frame.receiver:
+            return
+        for (thing, name), held in self._state.heap.items():
+            if thing is self._frame.receiver and any(o is receiver for o in options(held)):
+                place = self._place(span)
+                self._record(NetCall(name, method, tuple(arguments), result, place, self._tick()))
+                return
+
+    def _held_core(self, callee: Term) -> Term | None:
+        """The core behind an element of a `ModuleList` of cells."""
+        if callee.op != "index" or not isinstance(callee.args[0], Term):
+            return None
+        container = callee.args[0]
+        if container.op != "new:torch.nn.ModuleList":
+            return None
+        for argument in container.args[1:]:
+            for option in options(self._element(argument)):
+                if isinstance(option, Term) and option.op.removeprefix("new:") in CORES:
+                    return option
+        return None
+
+    def _instantiate(
+        self, cls: LinkedClass, positional: list[Value], keywords: dict[str, Value], spread: bool
+    ) -> Value:
+        thing = Thing("instance", cls)
+        found = cls.find("__init__")
+        if found is not None:
+            function, owner = found
+            self._call_function(function, owner.module, owner, thing, positional, keywords, open_ended=spread)
+        return thing
+
+    def _call_instance(
+        self,
+        thing: Thing,
+        cls: LinkedClass,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        span: ir.Span,
+    ) -> Value:
+        found = cls.find("forward") or cls.find("__call__")
+        if found is None:
+            self._escape([*positional, *keywords.values()], span)
+            return UNKNOWN
+        function, owner = found
+        result = self._call_function(function, owner.module, owner, thing, positional, keywords)
+        self._note_net(thing, "forward", [*positional, *keywords.values()], result, span)
+        return result
+
+    def _call_missing(self, owner: Thing, name: str, arguments: list[Value], span: ir.Span) -> Value:
+        """A method that the linked class does not show: `nn.Module`'s own, or one that is not known."""
+        if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
+            if len(arguments) > 1 and isinstance(arguments[0], Const):
+                self._keep(owner, str(arguments[0].value), arguments[1], span)
+            return NONE
+        if name in _MODULE_METHODS:
+            return self.term(f"module.{name}", owner)
+        self._escape(arguments, span)
+        return UNKNOWN
+
+    def _call_module(
+        self, module: Term, positional: list[Value], keywords: dict[str, Value], span: ir.Span
+    ) -> Value:
+        """A torch module applied to its input."""
+        kind = module.op.removeprefix("new:")
+        arguments = [*positional, *keywords.values()]
+        if kind in CORES:
+            given = positional[0] if positional else keywords.get("input", UNKNOWN)
+            state = positional[1] if len(positional) > 1 else keywords.get("hx", NONE)
+            result = self.term("core", module, given, state, Const(self._tick()))
+            self._record(CoreCall(module, given, state, result, self._place(span), self._tick()))
+            return self.term("detach", result) if self._no_grad else result
+        if any(is_tensordict(a) for a in arguments):
+            self._escape(arguments, span)
+        return self.term("module", module, *arguments)
+
+    def _call_external(
+        self, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
+    ) -> Value:
+        arguments = [*positional, *keywords.values()]
+        special = _BUILTIN_CALLS.get(name)
+        if special is not None:
+            return special(self, positional, keywords, span)
+        if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
+            return self.term(f"new:{name}", Const(self._tick()), *positional, *self._named(keywords))
+        if name in TENSORDICTS:
+            created = self.term("new:tensordict.TensorDict", Const(self._tick()))
+            source = positional[0] if positional else keywords.get("source", NONE)
+            for key, value in self._entries(source).items():
+                self._record(KeyWrite(created, key, value, self._place(span), self._tick()))
+            if isinstance(source, (Unknown, Term)):
+                self._record(KeyWrite(created, None, source, self._place(span), self._tick()))
+            return created
+        package = name.partition(".")[0]
+        if package not in PURE_PACKAGES and "." in name:
+            self._escape(arguments, span)
+            return UNKNOWN
+        short = name.rpartition(".")[2]
+        overwritten = [keywords["out"]] if "out" in keywords else []
+        if positional and (
+            (short.endswith("_") and not short.endswith("__")) or keywords.get("inplace") == Const(True)
+        ):
+            overwritten.append(positional[0])
+        for target in overwritten:
+            self._record(InPlace(target, None, UNKNOWN, "method", self._place(span), self._tick()))
+        if any(is_tensordict(a) for a in arguments) and package != "torch":
+            self._escape([a for a in arguments if is_tensordict(a)], span)
+        result = self.term(name, *positional, *self._named(keywords))
+        return self.term("detach", result) if self._no_grad else result
+
+    def _named(self, keywords: dict[str, Value]) -> list[Value]:
+        """Keyword arguments as terms that keep their names."""
+        return [self.term(f"={name}", value) for name, value in keywords.items()]
+
+    def _call_method(
+        self,
+        receiver: Value,
+        name: str,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        span: ir.Span,
+    ) -> Value:
+        if isinstance(receiver, Thing):
+            return self._call_container(receiver, name, positional, keywords, span)
+        if is_tensordict(receiver):
+            assert isinstance(receiver, Term)
+            return self._call_tensordict(receiver, name, positional, keywords, span)
+        if isinstance(receiver, Term) and receiver.op.startswith("new:") and name == "forward":
+            return self._call_module(receiver, positional, keywords, span)
+        extra = [*positional, *self._named(keywords)]
+        if isinstance(receiver, Term):
+            if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
+                value = positional[0] if positional else UNKNOWN
+                mask = positional[0] if name.startswith("masked_fill") and positional else None
+                if mask is not None:
+                    value = positional[1] if len(positional) > 1 else keywords.get("value", UNKNOWN)
+                self._record(InPlace(receiver, mask, value, "method", self._place(span), self._tick()))
+                if name == "copy_":
+                    self._kept_in(receiver, value, span)
+                return self.term("detach", receiver) if name == "detach_" else receiver
+            if name in ("chunk", "split", "unbind"):
+                return self.term("each", self.term(f"{name}", receiver, *extra))
+            result = self.term(name, receiver, *extra)
+            return self.term("detach", result) if self._no_grad and name not in VIEWS else result
+        if isinstance(receiver, (Const, Group)):
+            return UNKNOWN
+        self._escape([*positional, *keywords.values()], span)
+        return UNKNOWN
+
+    def _call_container(
+        self,
+        thing: Thing,
+        name: str,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        span: ir.Span,
+    ) -> Value:
+        if name in ("get", "pop", "setdefault"):
+            default = positional[1] if len(positional) > 1 else NONE
+            index = positional[0] if positional else UNKNOWN
+            if isinstance(index, Const) and (thing, str(index.value)) in self._state.heap:
+                return self._state.heap[(thing, str(index.value))]
+            held = [v for (owner, _), v in self._state.heap.items() if owner is thing]
+            if name == "setdefault":
+                self._set_item(thing, index, default, span)
+            return either([*held, default])
+        if name in ("append", "add", "extend", "insert", "appendleft"):
+            self._append(thing, positional[-1] if positional else UNKNOWN, span)
+            return NONE
+        if name == "update":
+            for key, value in {**self._entries(positional[0] if positional else NONE), **keywords}.items():
+                self._set_item(thing, Const(key), value, span)
+            return NONE
+        if name in ("values", "items", "copy"):
+            element = self._element(thing)
+            if name == "copy":
+                return thing
+            count = self.term("count")
+            return self.term("each", element if name == "values" else Group((count, element)))
+        if name == "clear":
+            for key in [k for k in self._state.heap if k[0] is thing]:
+                del self._state.heap[key]
+            return NONE
+        if name == "keys":
+            return self.term("keys")
+        return UNKNOWN
+
+    def _call_tensordict(
+        self, td: Term, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
+    ) -> Value:
+        arguments = [*positional, *keywords.values()]
+        place = self._place(span)
+        if name in ("set", "set_", "set_at_", "set_non_tensor", "setdefault"):
+            key = positional[0] if positional else keywords.get("key", UNKNOWN)
+            value = positional[1] if len(positional) > 1 else keywords.get("item", UNKNOWN)
+            written = key.value if isinstance(key, Const) and isinstance(key.value, str) else None
+            self._record(KeyWrite(td, written, value, place, self._tick()))
+            return td
+        if name in ("update", "update_"):
+            source = positional[0] if positional else NONE
+            if isinstance(source, Thing):
+                entries = self._entries(source)
+                if (source, "*") in self._state.heap:
+                    self._record(KeyWrite(td, None, UNKNOWN, place, self._tick()))
+                for entry, value in entries.items():
+                    self._record(KeyWrite(td, entry, value, place, self._tick()))
+            else:
+                self._record(KeyWrite(td, None, source, place, self._tick()))
+            return td
+        if name == "get":
+            key = positional[0] if positional else keywords.get("key", UNKNOWN)
+            item = self._item(td, key, span)
+            default = positional[1] if len(positional) > 1 else keywords.get("default", NONE)
+            return either([item, default]) if isinstance(item, Term) else UNKNOWN
+        if name in TENSORDICT_VIEWS:
+            return self.term(f"td.{name}", td, *arguments)
+        if name in TENSORDICT_READS:
+            return self.term(f"tensordict.{name}", td)
+        self._escape([td, *arguments], span)
+        return UNKNOWN
+
+
+def _is_each(value: Value) -> bool:
+    return isinstance(value, Term) and value.op == "each"
+
+
+def _key(value: Value) -> str:
+    return value.value if isinstance(value, Const) and isinstance(value.value, str) else "*"
+
+
+def _attribute_term(method: Method) -> str:
+    return f"tensordict.{method.name}" if is_tensordict(method.receiver) else f".{method.name}"
+
+
+def _decide(operator: str, left: Value, right: Value) -> bool | None:
+    if operator in ("is", "is not", "==", "!=") and (right == NONE or left == NONE):
+        absent = is_none(left if right == NONE else right)
+        return None if absent is None else absent == (operator in ("is", "=="))
+    if isinstance(left, Const) and isinstance(right, Const):
+        try:
+            match operator:
+                case "==":
+                    return bool(left.value == right.value)
+                case "!=":
+                    return bool(left.value != right.value)
+                case "<" | ">" | "<=" | ">=":
+                    low, high = (left, right) if operator[0] == "<" else (right, left)
+                    strict = len(operator) == 1
+                    less = low.value < high.value if strict else low.value <= high.value  # type: ignore[operator]
+                    return bool(less)
+        except TypeError:
+            return None
+    return None
+
+
+# ------------------------------------------------------------------------------------- builtin calls
+
+
+def _getattr(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    if len(positional) < 2 or not isinstance(positional[1], Const):
+        return UNKNOWN
+    name = str(positional[1].value)
+    held = run._get_attribute(positional[0], name)
+    default = positional[2:3]
+    missing = isinstance(held, Term) and held.op == "attribute"
+    return either([held, *default]) if missing and default else held
+
+
+def _setattr(run: Run, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
+    if len(positional) == 3 and isinstance(positional[1], Const):
+        run._set_attribute(positional[0], str(positional[1].value), positional[2], span)
+    else:
+        run._escape(positional, span)
+    return NONE
+
+
+def _hasattr(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    owner = positional[0] if positional else UNKNOWN
+    if isinstance(owner, Thing) and owner.cls is not None and len(positional) > 1:
+        held = run._get_attribute(owner, _key(positional[1]))
+        if not (isinstance(held, Term) and held.op == "attribute"):
+            return Const(True)
+    return UNKNOWN
+
+
+def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    return positional[0] if positional else Group(())
+
+
+def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _span: ir.Span) -> Value:
+    thing = Thing("dict")
+    for key, value in {**run._entries(positional[0] if positional else NONE), **keywords}.items():
+        run._state.heap[(thing, key)] = value
+    return thing
+
+
+def _iterated(name: str) -> Callable[[Run, list[Value], dict[str, Value], ir.Span], Value]:
+    def call(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+        return run.term(name, *positional)
+
+    return call
+
+
+_BUILTIN_CALLS: dict[str, Callable[[Run, list[Value], dict[str, Value], ir.Span], Value]] = {
+    "getattr": _getattr,
+    "setattr": _setattr,
+    "hasattr": _hasattr,
+    "tuple": _as_group,
+    "list": _as_group,
+    "dict": _new_dict,
+    "collections.defaultdict": lambda run, *_: Thing("dict"),
+    "collections.OrderedDict": _new_dict,
+    "range": _iterated("range"),
+    "enumerate": _iterated("enumerate"),
+    "zip": _iterated("zip"),
+    "typing.cast": lambda run, positional, *_: positional[1] if len(positional) > 1 else UNKNOWN,
+}
+
+_MODULE_METHODS = frozenset(
+    "parameters named_parameters modules named_modules children named_children buffers named_buffers "
+    "train eval to cpu cuda apply requires_grad_ zero_grad state_dict load_state_dict half float "
+    "double type get_parameter get_submodule get_buffer extra_repr register_forward_hook "
+    "register_forward_pre_hook".split()
+)

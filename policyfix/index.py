@@ -1,0 +1,133 @@
+"""The class graph of a tree, from class headers alone: cheap, and enough to know which files can matter.
+
+Headers are found by a scan over bytes, and bases are compared by their last name, so the graph holds too many
+edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and it, or a file
+that defines one of the class's bases, speaks of a recurrent core or of the contract's observation.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+_CLASS = re.compile(rb"^[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?\(([^:]*?)\)[ \t]*:", re.M | re.S)
+_FROM_IMPORT = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]+)", re.M)
+_ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
+_RENAMED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.M)
+_NAME = re.compile(rb"[A-Za-z_][\w.]*")
+_CORE_WORDS = (b"LSTM", b"GRU", b"RNN")
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What the headers of one file say. `bases` are last names; `imports` tell where names come from."""
+
+    classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
+    aliases: tuple[tuple[bytes, bytes], ...]
+    imports: tuple[tuple[bytes, bytes], ...]  # (name, module as written)
+    speaks: bool  # of a recurrent core or of the observation
+
+
+def scan(data: bytes, observation_key: str) -> Headers:
+    """Headers of one file, from its bytes."""
+    if b"class" not in data:
+        return Headers((), (), (), False)
+    classes = tuple(
+        (name, tuple(base.rpartition(b".")[2] for base in _NAME.findall(bases)))
+        for name, bases in _CLASS.findall(data)
+    )
+    if not classes:
+        return Headers((), (), (), False)
+    aliases = [(new, old) for old, new in _ALIAS.findall(data)]
+    aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
+    imports = tuple(
+        (name, module) for module, names in _FROM_IMPORT.findall(data) for name in _NAME.findall(names)
+    )
+    speaks = observation_key.encode() in data or any(word in data for word in _CORE_WORDS)
+    return Headers(classes, tuple(aliases), imports, speaks)
+
+
+@cache
+def known_modules() -> frozenset[bytes]:
+    """Names of `nn.Module` and of the classes in knowledge files that reach it."""
+    names = {b"Module"}
+    for resource in resources.files("policyfix.knowledge").iterdir():
+        if resource.name.endswith(".pyi"):
+            names |= {name for name, bases in scan(resource.read_bytes(), "").classes if b"Module" in bases}
+    return frozenset(names)
+
+
+def candidates(
+    headers: Mapping[Path, Headers],
+    find: Callable[[str, Path], Path | None],
+    read: Callable[[Path], Headers | None],
+) -> list[Path]:
+    """Files that can hold a subject. `find` locates a module that a file imports, `read` gives its headers:
+    bases that stand outside the tree are followed too."""
+    known = dict(headers)
+    _follow_imports(known, find, read)
+    bases: dict[bytes, set[bytes]] = {}
+    defined_in: dict[bytes, set[Path]] = {}
+    for path, header in known.items():
+        for name, parents in header.classes:
+            bases.setdefault(name, set()).update(parents)
+            defined_in.setdefault(name, set()).add(path)
+        for new, old in header.aliases:
+            if new != old:
+                bases.setdefault(new, set()).add(old)
+    roots = known_modules()
+    spoken: dict[bytes, bool] = {}
+
+    def matters(name: bytes, path: Path) -> bool:
+        ancestors = _ancestors(name, bases)
+        if not ancestors & roots:
+            return False
+        if known[path].speaks or any(word in a for a in ancestors for word in _CORE_WORDS):
+            return True
+        for ancestor in ancestors:
+            if ancestor not in spoken:
+                spoken[ancestor] = any(known[p].speaks for p in defined_in.get(ancestor, ()))
+        return any(spoken[a] for a in ancestors) or b"RecurrentPolicy" in ancestors
+
+    return [p for p, header in headers.items() if any(matters(name, p) for name, _ in header.classes)]
+
+
+def _follow_imports(
+    known: dict[Path, Headers],
+    find: Callable[[str, Path], Path | None],
+    read: Callable[[Path], Headers | None],
+) -> None:
+    """Adds the files that bases are imported from and that the tree does not hold."""
+    defined = {name for header in known.values() for name, _ in header.classes} | known_modules()
+    todo = list(known)
+    while todo:
+        path = todo.pop()
+        header = known[path]
+        wanted = {base for _, parents in header.classes for base in parents} - defined
+        wanted |= {old for new, old in header.aliases if new in wanted} - defined
+        for name, module in header.imports:
+            if name not in wanted:
+                continue
+            found = find(module.decode(errors="replace"), path)
+            if found is not None and found not in known:
+                extra = read(found)
+                if extra is not None:
+                    known[found] = extra
+                    defined |= {name for name, _ in extra.classes}
+                    todo.append(found)
+
+
+def _ancestors(name: bytes, bases: Mapping[bytes, Iterable[bytes]]) -> set[bytes]:
+    """The name and everything that it may inherit from."""
+    seen = {name}
+    todo = [name]
+    while todo:
+        for base in bases.get(todo.pop(), ()):
+            if base not in seen:
+                seen.add(base)
+                todo.append(base)
+    return seen

@@ -1,0 +1,41 @@
+# Facts about the runtime's base class, for the linker. tests/test_knowledge.py holds it against the real one.
+import torch.nn as nn
+
+class RecurrentPolicy(nn.Module):
+    def __init__(
+        self,
+        env,
+        policy,
+        input_size=128,
+        hidden_size=128,
+        *,
+        num_layers=2,
+        clip_range=0.0,
+        analyze_weights_interval=300,
+        memory_slots=8,
+        **config,
+    ):
+        super().__init__()
+        self.policy = policy
+        self.lstm = nn.LSTM(input_size, hidden_size, num_layers)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.clip_range = clip_range
+        self.analyze_weights_interval = analyze_weights_interval
+
+    def forward(self, td, state=None, action=None): ...
+    def has_memory(self): ...
+    def get_memory(self): ...
+    def set_memory(self, memory): ...
+    def reset_memory(self): ...
+    def reset_env_memory(self, group): ...
+    def clip_weights(self): ...
+    def l2_init_loss(self): ...
+    def update_l2_init_weight_copy(self): ...
+    def compute_weight_metrics(self, delta=0.01): ...
+    def activate_action_embeddings(self, full_action_names, device): ...
+    def _convert_action_to_logit_index(self, flattened_action):
+        types = flattened_action[:, 0]
+        return types + self.cum_action_max_params[types] + flattened_action[:, 1]
+    def _convert_logit_index_to_action(self, action_logit_index): ...

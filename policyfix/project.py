@@ -1,0 +1,415 @@
+"""Facts of many files, linked: what a name means, which class is meant, in which order its bases answer.
+
+Answers are three-valued. A base that is found nowhere makes a class `unknown`: whatever is asked about
+something that the base might add is then unknown too, and rules stay silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+
+from policyfix.facts import ir
+
+KNOWLEDGE = "policyfix.knowledge"
+
+# Bases that add nothing that a rule asks about.
+PLAIN_BASES = frozenset(
+    {"object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol"}
+)
+TORCH_MODULE = "torch.nn.Module"
+
+# Packages that are never looked for among the project's files: what rules need to know of them is known.
+FOREIGN = frozenset("torch tensordict torchrl numpy einops gymnasium gym pytest".split())
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """Something outside the project, by its dotted name: `torch.nn.LSTM`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRef:
+    """A module of the project."""
+
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """A module-level function of the project."""
+
+    facts: ir.FunctionFacts
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A name whose meaning is not known."""
+
+
+UNRESOLVED = Unresolved()
+
+
+@dataclass(eq=False)
+class Module:
+    """One linked file. `name` is set for knowledge files, which are found by module name, not by path."""
+
+    facts: ir.ModuleFacts
+    project: Project
+    name: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self.facts.path
+
+    def resolve(self, expr: ir.Expr) -> Symbol:
+        """What a dotted expression means at module level."""
+        match expr:
+            case ir.Name(id=name):
+                return self.member(name)
+            case ir.Attribute(value=value, name=name):
+                return self.project.member(self.resolve(value), name)
+            case ir.Subscript(value=value):  # Base[T]
+                return self.resolve(value)
+            case _:
+                return UNRESOLVED
+
+    def member(self, name: str) -> Symbol:
+        found = self.facts.lookup(name)
+        match found:
+            case ir.ClassFacts():
+                return self.project.link(found, self)
+            case ir.FunctionFacts():
+                return FunctionRef(found, self)
+            case ir.Imported():
+                return self.project.imported(found, self)
+            case ir.Name() | ir.Attribute():  # Base = other.Base
+                if found == ir.Name(name):
+                    return UNRESOLVED
+                return self.project.guarded(("alias", self.path, name), lambda: self.resolve(found))
+            case None:
+                for star in self.facts.imports:
+                    if star.name == "*":
+                        target = self.project.imported(star, self)
+                        if isinstance(target, ModuleRef):
+                            symbol = target.module.member(name)
+                            if symbol is not UNRESOLVED:
+                                return symbol
+                return External(name) if name in _BUILTINS else UNRESOLVED
+            case _:
+                return UNRESOLVED
+
+
+_BUILTINS = frozenset(__builtins__ if isinstance(__builtins__, dict) else dir(__builtins__))
+
+
+@dataclass(eq=False)
+class LinkedClass:
+    """A class with its bases found. `mro` starts with the class itself and may hold `External` classes."""
+
+    facts: ir.ClassFacts
+    module: Module
+    bases: tuple[LinkedClass | External | Unresolved, ...] = ()
+    mro: tuple[LinkedClass | External, ...] = field(default=())
+    unknown: bool = False  # some base is found nowhere, or the order of the bases is inconsistent
+
+    @property
+    def name(self) -> str:
+        return self.facts.name
+
+    @property
+    def dotted(self) -> str | None:
+        """Full name, for classes of knowledge files."""
+        return None if self.module.name is None else f"{self.module.name}.{self.facts.qualname}"
+
+    @property
+    def linked(self) -> tuple[LinkedClass, ...]:
+        """The classes of the MRO whose source is at hand."""
+        return tuple(c for c in self.mro if isinstance(c, LinkedClass))
+
+    @cached_property
+    def is_module(self) -> bool:
+        """Whether the class reaches `nn.Module`."""
+        return any(isinstance(c, External) and is_torch_module(c.name) for c in self.mro)
+
+    def inherits(self, dotted: str) -> bool:
+        return any((c.name if isinstance(c, External) else c.dotted) == dotted for c in self.mro)
+
+    def find(
+        self, name: str, after: LinkedClass | None = None
+    ) -> tuple[ir.FunctionFacts, LinkedClass] | None:
+        """The method of that name that answers first, `after` one class of the MRO where given."""
+        mro = self.linked
+        if after is not None:
+            mro = mro[mro.index(after) + 1 :] if after in mro else ()
+        for cls in mro:
+            function = cls.facts.function(name)
+            if function is not None:
+                return function, cls
+        return None
+
+    def defines(self, name: str) -> bool | None:
+        """Whether instances answer to a name through their class: yes, no, or unknown (None)."""
+        if any(cls.facts.defines(name) for cls in self.linked):
+            return True
+        if self.unknown or self.is_dynamic:
+            return None
+        return False
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether something may answer for the class that its source does not show."""
+        return any(
+            cls.facts.defines("__getattr__") or cls.facts.defines("__getattribute__") or cls.facts.decorators
+            for cls in self.linked
+        )
+
+
+Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
+
+# A method and the class that defines it.
+Found = tuple[ir.FunctionFacts, LinkedClass]
+
+# How a file becomes facts: None where there is no such file or it cannot be read.
+Reader = Callable[[Path], ir.ModuleFacts | None]
+
+
+def is_torch_module(dotted: str) -> bool:
+    """`torch.nn.Module` or one of torch's own modules."""
+    prefix, _, name = dotted.rpartition(".")
+    return prefix in ("torch.nn", "torch.nn.modules") and name[:1].isupper()
+
+
+class Project:
+    """The files that belong together. Files are read when a name leads to them, each once."""
+
+    def __init__(self, reader: Reader, known: Iterable[Path] = ()) -> None:
+        self._read = reader
+        self._known = tuple(known)  # files whose path suffix may answer an absolute import
+        self._modules: dict[Path, Module | None] = {}
+        self._knowledge: dict[str, Module | None] = {}
+        self._classes: dict[int, LinkedClass] = {}
+        self._searched: dict[tuple[str, str], Path | None] = {}
+        self._active: set[object] = set()
+
+    def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
+        """`work`, or unresolved where the key is already being resolved: import cycles end here."""
+        if key in self._active:
+            return UNRESOLVED
+        self._active.add(key)
+        try:
+            return work()
+        finally:
+            self._active.discard(key)
+
+    def module(self, path: Path) -> Module | None:
+        path = path.absolute()
+        if path not in self._modules:
+            facts = self._read(path)
+            self._modules[path] = None if facts is None else Module(facts, self)
+        return self._modules[path]
+
+    # ------------------------------------------------------------------------------------ names
+
+    def member(self, owner: Symbol, name: str) -> Symbol:
+        """`owner.name`."""
+        match owner:
+            case External(name=prefix):
+                return self.external(f"{prefix}.{name}")
+            case ModuleRef(module=module):
+                symbol = module.member(name)
+                if symbol is UNRESOLVED and module.facts.is_package:
+                    return self._submodule(module, name)
+                return symbol
+            case LinkedClass(facts=facts, module=module):
+                nested = next((c for c in facts.classes if c.name == name), None)
+                return UNRESOLVED if nested is None else self.link(nested, module)
+            case _:
+                return UNRESOLVED
+
+    def _submodule(self, package: Module, name: str) -> Symbol:
+        found = self._at(Path(package.path).absolute().parent, [name])
+        module = None if found is None else self.module(found)
+        return UNRESOLVED if module is None else ModuleRef(module)
+
+    def imported(self, binding: ir.Imported, module: Module) -> Symbol:
+        """What an import binds."""
+        key = ("import", module.path, binding.module, binding.level, binding.attribute)
+        return self.guarded(key, lambda: self._imported(binding, module))
+
+    def _imported(self, binding: ir.Imported, module: Module) -> Symbol:
+        parts = binding.module.split(".") if binding.module else []
+        if binding.level:
+            return self._relative(binding, module, parts)
+        target = self._absolute(parts, module)
+        if binding.attribute in (None, "*"):
+            return self.external(binding.module) if target is None else ModuleRef(target)
+        assert binding.attribute is not None
+        if target is not None:
+            return self.member(ModuleRef(target), binding.attribute)
+        target = self._absolute([*parts, binding.attribute], module)  # a module of a namespace package
+        if target is not None:
+            return ModuleRef(target)
+        return self.external(f"{binding.module}.{binding.attribute}")
+
+    def _absolute(self, parts: list[str], module: Module) -> Module | None:
+        if module.name is not None:  # knowledge files import what is outside
+            return None
+        found = self._find(parts, Path(module.path))
+        return None if found is None else self.module(found)
+
+    def _relative(self, binding: ir.Imported, module: Module, parts: list[str]) -> Symbol:
+        folder = self._above(Path(module.path), binding.level)
+        found = self._at(folder, parts)
+        target = None if found is None else self.module(found)
+        if target is not None and target is not module:
+            if binding.attribute == "*":
+                return ModuleRef(target)
+            symbol = self.member(ModuleRef(target), binding.attribute or "")
+            if symbol is not UNRESOLVED:
+                return symbol
+        if binding.attribute in (None, "*"):
+            return UNRESOLVED
+        assert binding.attribute is not None
+        found = self._at(folder, [*parts, binding.attribute])
+        target = None if found is None else self.module(found)
+        return UNRESOLVED if target is None else ModuleRef(target)
+
+    def locate(self, dotted: str, importer: Path) -> Path | None:
+        """The file of a module as an import in another file spells it: `pkg.mod`, `.mod`, `..`."""
+        name = dotted.lstrip(".")
+        level = len(dotted) - len(name)
+        parts = name.split(".") if name else []
+        if level:
+            return self._at(self._above(importer, level), parts)
+        return self._find(parts, importer)
+
+    @staticmethod
+    def _above(path: Path, level: int) -> Path:
+        """The folder that `level` leading dots mean in a file."""
+        return path.absolute().parents[level - 1]
+
+    @staticmethod
+    def _at(folder: Path, parts: list[str]) -> Path | None:
+        place = folder.joinpath(*parts)
+        candidates = [place / "__init__.py"]
+        if parts:
+            candidates.insert(0, place.with_name(place.name + ".py"))
+        return next((c for c in candidates if c.is_file()), None)
+
+    def _find(self, parts: list[str], importer: Path) -> Path | None:
+        """The file of an absolute import: under a folder above the importing file, else by path suffix."""
+        folder = importer.absolute().parent
+        if not parts or (parts[0] in FOREIGN and parts[0] not in folder.parts):
+            return None
+        key = (".".join(parts), str(folder))
+        if key not in self._searched:
+            self._searched[key] = self._search(parts, folder)
+        return self._searched[key]
+
+    def _search(self, parts: list[str], folder: Path) -> Path | None:
+        for root in (folder, *folder.parents):
+            found = self._at(root, parts)
+            if found is not None:
+                return found
+        tails = (Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py"))
+        found_all = [p for p in self._known if any(_ends_with(p, tail) for tail in tails)]
+        return found_all[0] if len(found_all) == 1 else None
+
+    def external(self, dotted: str) -> Symbol:
+        """Something outside the project: a class of a knowledge file where one describes it."""
+        canonical = _CANONICAL.get(dotted, dotted)
+        prefix, _, name = canonical.rpartition(".")
+        if prefix:
+            module = self._knowledge_module(prefix)
+            if module is not None and (found := module.facts.lookup(name)) is not None:
+                if isinstance(found, ir.ClassFacts):
+                    return self.link(found, module)
+                if isinstance(found, ir.FunctionFacts):
+                    return FunctionRef(found, module)
+        return External(canonical)
+
+    def _knowledge_module(self, name: str) -> Module | None:
+        if name not in self._knowledge:
+            self._knowledge[name] = None
+            resource = resources.files(KNOWLEDGE) / f"{name}.pyi"
+            if resource.is_file():
+                facts = self._read(Path(str(resource)))
+                if facts is not None:
+                    self._knowledge[name] = Module(facts, self, name)
+        return self._knowledge[name]
+
+    # ---------------------------------------------------------------------------------- classes
+
+    def link(self, facts: ir.ClassFacts, module: Module) -> LinkedClass:
+        """The class with its bases found and put in C3 order."""
+        known = self._classes.get(id(facts))
+        if known is not None:
+            return known
+        linked = LinkedClass(facts, module)
+        linked.mro = (linked,)
+        self._classes[id(facts)] = linked
+        bases = tuple(self._base(expr, linked, module) for expr in facts.bases)
+        linked.bases = bases
+        linked.unknown = any(
+            isinstance(b, Unresolved)
+            or (isinstance(b, LinkedClass) and (b.unknown or linked in b.mro))
+            or (isinstance(b, External) and b.name not in PLAIN_BASES and not is_torch_module(b.name))
+            for b in bases
+        )
+        order = _c3(linked, [b for b in bases if not isinstance(b, Unresolved)])
+        if order is None:
+            linked.unknown = True
+        else:
+            linked.mro = order
+        return linked
+
+    def _base(
+        self, expr: ir.Expr, linked: LinkedClass, module: Module
+    ) -> LinkedClass | External | Unresolved:
+        symbol = module.resolve(expr)
+        if symbol is linked or not isinstance(symbol, (LinkedClass, External)):
+            return UNRESOLVED
+        return symbol
+
+
+# Other spellings of names that rules and knowledge files know.
+_CANONICAL = {
+    "torch.nn.modules.module.Module": TORCH_MODULE,
+    "torch.nn.modules.Module": TORCH_MODULE,
+    "torch.nn.modules.rnn.LSTM": "torch.nn.LSTM",
+    "torch.nn.modules.rnn.GRU": "torch.nn.GRU",
+    "tensordict.tensordict.TensorDict": "tensordict.TensorDict",
+    "tensordict.base.TensorDictBase": "tensordict.TensorDictBase",
+    "policyfix.runtime.policy.RecurrentPolicy": "policyfix.runtime.RecurrentPolicy",
+}
+
+
+def _ends_with(path: Path, tail: Path) -> bool:
+    return path.parts[-len(tail.parts) :] == tail.parts
+
+
+def _c3(cls: LinkedClass, bases: list[LinkedClass | External]) -> tuple[LinkedClass | External, ...] | None:
+    """Method resolution order of the bases that were found; None where Python would refuse it."""
+    sequences = [list(b.mro) if isinstance(b, LinkedClass) else [b] for b in bases]
+    sequences.append(list(bases))
+    order: list[LinkedClass | External] = [cls]
+    while any(sequences):
+        sequences = [s for s in sequences if s]
+        for sequence in sequences:
+            head = sequence[0]
+            if not any(head in other[1:] for other in sequences):
+                break
+        else:
+            return None
+        order.append(head)
+        for sequence in sequences:
+            if sequence[0] == head:
+                del sequence[0]
+    return tuple(order)

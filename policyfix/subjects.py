@@ -1,0 +1,352 @@
+"""Subjects: what rules ask. A `PolicyClass` answers for itself, its bases, its helpers and its nets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.flow import CoreCall, Escape, KeyRead, KeyWrite, Place, Run, Store, Trace
+from policyfix.project import External, Found, LinkedClass, Module, Project
+from policyfix.values import (
+    NONE,
+    TENSORDICT_ONLY,
+    TENSORDICTS,
+    Group,
+    Thing,
+    Value,
+    is_core_state,
+    is_tensordict,
+    options,
+    runs_over_time,
+    states_of,
+    walk,
+)
+
+
+@dataclass(eq=False)
+class PolicyClass:
+    """A class that reaches `nn.Module` and has a forward, as a trainer would build and call it."""
+
+    cls: LinkedClass
+    contract: Contract
+
+    # ------------------------------------------------------------------------------- the class
+
+    @property
+    def name(self) -> str:
+        return self.cls.facts.qualname
+
+    @property
+    def module(self) -> Module:
+        return self.cls.module
+
+    @property
+    def header(self) -> Place:
+        """The class as written: where a finding about something missing stands."""
+        return Place(self.module.path, self.name, self.cls.facts.span)
+
+    def place(self, function: ir.FunctionFacts, owner: LinkedClass) -> Place:
+        return Place(owner.module.path, function.qualname, function.span)
+
+    @cached_property
+    def forward(self) -> Found | None:
+        return self.cls.find("forward")
+
+    @cached_property
+    def constructor(self) -> Found | None:
+        return self.cls.find("__init__")
+
+    def defines(self, name: str) -> bool | None:
+        """Whether instances answer to a name: yes, no, or unknown (None)."""
+        known = self.cls.defines(name)
+        if known is False and any(
+            store.thing is self.instance and store.attribute == name for store in self.construction
+        ):
+            return True
+        return known
+
+    def takes(self, name: str) -> bool | None:
+        """Whether a keyword given to the constructor reaches somebody who takes it."""
+        if self.constructor is None:
+            return None if self.cls.unknown else False
+        return _reaches(name, self.constructor, self.cls)
+
+    @cached_property
+    def keeps_contract(self) -> bool:
+        """Whether the forward is the runtime's own, which keeps the contract."""
+        return (
+            self.cls.inherits(self.contract.base)
+            and self.forward is not None
+            and self.forward[1].module.name is not None
+        )
+
+    @cached_property
+    def is_contract(self) -> bool:
+        """Whether there is evidence that the class serves the contract's trainer."""
+        if not self.cls.is_module or self.forward is None:
+            return False
+        if self.cls.inherits(self.contract.base):
+            return True
+        reads = {e.key for trace in self.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
+        if self.contract.observation_key not in reads or not self._takes_tensordict:
+            return False
+        writes = {e.key for trace in self.traces for e in trace.of(KeyWrite)}
+        return bool(writes & self.contract.outputs) or bool(self.cores)
+
+    @cached_property
+    def _takes_tensordict(self) -> bool:
+        """Whether forward is given a TensorDict: by its annotation, else by what it asks of it."""
+        assert self.forward is not None
+        function, owner = self.forward
+        parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
+        if len(parameters) < 2:
+            return False
+        annotation = parameters[1].annotation
+        if annotation is not None:
+            return _names_tensordict(annotation, owner.module)
+        if any(term.op in TENSORDICT_ONLY for term in self._execution.run.terms):
+            return True
+        return any(binding.module.partition(".")[0] == "tensordict" for binding in owner.module.facts.imports)
+
+    # -------------------------------------------------------------------------- what it does
+
+    @cached_property
+    def _execution(self) -> _Execution:
+        """Run in both modes; once more where it keeps states, so that they come back in."""
+        first = self._execute([])
+        kept = sorted({store.attribute for store in first.kept_states()})
+        return self._execute(kept) if kept else first
+
+    def _execute(self, kept: list[str]) -> _Execution:
+        run = Run()
+        thing = run.build(self.cls, self._constructor_arguments(run))
+        construction = tuple(run.trace.of(Store))
+        traces = [Trace(), Trace()]
+        if self.forward is not None:
+            function, owner = self.forward
+            run.recall(thing, kept)
+            for mode, action in enumerate((NONE, run.term("action"))):
+                with run.aside():
+                    arguments = self._forward_arguments(run, function, action)
+                    traces[mode] = run.call(thing, function, owner, arguments)
+        return _Execution(run, thing, construction, traces[0], traces[1])
+
+    def _constructor_arguments(self, run: Run) -> dict[str, Value]:
+        if self.constructor is None:
+            return {}
+        parameters = self.constructor[0].parameters[1:]
+        return {p.name: run.term("env") for p in parameters[:1] if p.default is None}
+
+    @staticmethod
+    def _forward_arguments(run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
+        names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]
+        arguments: dict[str, Value] = {}
+        if len(names) > 1:
+            arguments[names[1]] = run.term("td")
+        for name in ("action", "actions"):
+            if name in function.accepts and name not in arguments:
+                arguments[name] = action
+        return arguments
+
+    @property
+    def instance(self) -> Thing:
+        return self._execution.instance
+
+    @property
+    def construction(self) -> tuple[Store, ...]:
+        """What the constructor stores."""
+        return self._execution.construction
+
+    @property
+    def rollout(self) -> Trace:
+        """What `forward(td)` does."""
+        return self._execution.rollout
+
+    @property
+    def training(self) -> Trace:
+        """What `forward(td, action=action)` does."""
+        return self._execution.training
+
+    @property
+    def traces(self) -> tuple[Trace, Trace]:
+        return self.rollout, self.training
+
+    def evaluate(self, method: str) -> Trace | None:
+        """What a method of the class does with symbolic arguments; None where no source shows it."""
+        found = self.cls.find(method)
+        if found is None:
+            return None
+        with self._execution.run.aside():
+            return self._execution.run.call(self.instance, *found, {})
+
+    def writes(self, key: str) -> bool | None:
+        """Whether forward ever writes a key into a TensorDict: yes (perhaps not always), no, or unknown."""
+        written = {e.key for trace in self.traces for e in trace.of(KeyWrite)}
+        if key in written:
+            return True
+        if None in written or not all(trace.complete for trace in self.traces):
+            return None
+        if any(self._holds_tensordict(e.value) for trace in self.traces for e in trace.of(Escape)):
+            return None
+        return False
+
+    def _holds_tensordict(self, value: Value, depth: int = 0) -> bool:
+        """Whether the TensorDict itself is handed over, alone or in a container."""
+        if is_tensordict(value):
+            return True
+        if depth > 3:
+            return False
+        if isinstance(value, Thing):
+            held = [v for trace in self.traces for (t, _), v in trace.heap.items() if t is value]
+            return value is not self.instance and any(self._holds_tensordict(v, depth + 1) for v in held)
+        inner = value.items if isinstance(value, Group) else options(value)
+        return any(v is not value and self._holds_tensordict(v, depth + 1) for v in inner)
+
+    @cached_property
+    def cores(self) -> tuple[CoreCall, ...]:
+        """Calls of recurrent cores that run over time, in rollouts."""
+        return tuple(
+            call
+            for call in self.rollout.of(CoreCall)
+            if call.kind.endswith("Cell") or runs_over_time(call.input)
+        )
+
+    # ------------------------------------------------------------------------- recurrent state
+
+    def keeps_state(self, call: CoreCall) -> bool:
+        """Whether the new state of a core may outlive the forward: on the instance, in the TensorDict,
+        with the caller, or with something that is not understood."""
+        trace = self.rollout
+        sinks: list[Value] = [trace.returned]
+        sinks += [e.value for e in trace.of(KeyWrite)]
+        sinks += [e.value for e in trace.of(Escape)]
+        sinks += [e.value for e in trace.of(Store) if e.thing.kind == "instance"]
+        return any(call.result in states_of(v) for sink in sinks for v in self._contents(sink))
+
+    def _contents(self, value: Value) -> Iterator[Value]:
+        """The value, and what the containers in it hold."""
+        seen: set[Value] = set()
+        todo = [value]
+        while todo:
+            current = todo.pop()
+            if current in seen:
+                continue
+            seen.add(current)
+            yield current
+            for part in walk(current):
+                if isinstance(part, Thing) and part is not self.instance and part not in seen:
+                    seen.add(part)
+                    todo += [v for (t, _), v in self.rollout.heap.items() if t is part]
+
+    @cached_property
+    def kept_states(self) -> tuple[Store, ...]:
+        """Stores on the instance that carry a recurrent state, in either mode."""
+        return tuple(self._execution.kept_states())
+
+    def holds_pair(self, store: Store) -> bool:
+        """Whether a store keeps the whole state of an LSTM, a pair, rather than a tensor."""
+        return any(isinstance(o, Group) or is_core_state(o) for o in options(store.value))
+
+    def stays_attached(self, store: Store) -> bool:
+        """Whether what a store left on the instance still has its graph when forward is done."""
+        for trace in self.traces:
+            if store in trace.events:
+                held = trace.heap.get((self.instance, store.attribute), store.value)
+                contents = [v for o in options(held) for (t, _), v in trace.heap.items() if t is o] or [held]
+                return any(any(states_of(v).values()) for v in contents)
+        return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Execution:
+    """One instance, built and run."""
+
+    run: Run
+    instance: Thing
+    construction: tuple[Store, ...]
+    rollout: Trace
+    training: Trace
+
+    def kept_states(self) -> Iterator[Store]:
+        for trace in (self.rollout, self.training):
+            for store in trace.of(Store):
+                if store.thing is self.instance and states_of(store.value):
+                    yield store
+
+
+def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:
+    """Whether an annotation says TensorDict, `Optional[...]` and `X | None` included."""
+    match annotation:
+        case ir.Subscript(value=value, items=items):
+            return any(_names_tensordict(i, module) for i in items) or _names_tensordict(value, module)
+        case ir.Operation(operator="|", operands=operands):
+            return any(_names_tensordict(o, module) for o in operands)
+        case _:
+            symbol = module.resolve(annotation)
+            return isinstance(symbol, External) and symbol.name in TENSORDICTS
+
+
+def policies(project: Project, module: Module, contract: Contract) -> Iterator[PolicyClass]:
+    """The policy classes that a file defines."""
+    todo = list(module.facts.classes)
+    while todo:
+        facts = todo.pop(0)
+        todo[:0] = facts.classes
+        linked = project.link(facts, module)
+        if linked.is_module and linked.find("forward") is not None:
+            yield PolicyClass(linked, contract)
+
+
+def _reaches(name: str, constructor: Found, cls: LinkedClass) -> bool | None:
+    """Whether a keyword reaches somebody who takes it: yes, no, or unknown (None)."""
+    function, owner = constructor
+    if name in function.accepts:
+        return True
+    spread = function.parameter("**")
+    if spread is None:
+        return False
+    answers = list(_uses(spread.name, function.body, name, owner, cls))
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _uses(
+    spread: str, body: object, name: str, owner: LinkedClass, cls: LinkedClass
+) -> Iterator[bool | None]:
+    """For every use of `**kwargs` in a function body: whether the keyword reaches somebody through it."""
+    if isinstance(body, ir.Call):
+        forwards = [a for a in body.arguments if a.star == "**" and a.value == ir.Name(spread)]
+        if forwards:
+            yield _receives(name, body, owner, cls)
+        rest = [a for a in body.arguments if a not in forwards]
+        yield from _uses(spread, (body.function, *rest), name, owner, cls)
+    elif body == ir.Name(spread):
+        yield True  # read, popped from, handed on: somebody looks at it
+    elif isinstance(body, tuple):
+        for part in body:
+            yield from _uses(spread, part, name, owner, cls)
+    elif hasattr(body, "__dataclass_fields__"):
+        for field in body.__dataclass_fields__:
+            yield from _uses(spread, getattr(body, field), name, owner, cls)
+
+
+def _receives(name: str, call: ir.Call, owner: LinkedClass, cls: LinkedClass) -> bool | None:
+    """Whether the callee of `f(..., **kwargs)` takes a keyword."""
+    match call.function:
+        case ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"):
+            base = cls.find("__init__", after=owner)
+            if base is not None:
+                return _reaches(name, base, cls)
+            return None if cls.unknown else False
+        case ir.Attribute(value=ir.Name(), name=method) if (found := cls.find(method)) is not None:
+            return _reaches(name, found, cls)
+        case _:
+            symbol = owner.module.resolve(call.function)
+            if isinstance(symbol, LinkedClass):
+                inner = symbol.find("__init__")
+                return None if inner is None else _reaches(name, inner, symbol)
+            return None

@@ -1,0 +1,331 @@
+"""The symbolic values that flow through a policy, and what can be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from policyfix.facts import ir
+from policyfix.project import External, LinkedClass, Symbol
+
+if TYPE_CHECKING:
+    from policyfix.flow import Frame
+
+MAX_ALTERNATIVES = 8
+
+SEQUENCE_CORES = frozenset({"torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN"})
+CELL_CORES = frozenset({"torch.nn.LSTMCell", "torch.nn.GRUCell", "torch.nn.RNNCell"})
+CORES = SEQUENCE_CORES | CELL_CORES
+
+TENSORDICTS = frozenset(
+    {"tensordict.TensorDict", "tensordict.TensorDictBase", "tensordict.tensorclass.TensorDict"}
+)
+# Terms that only a TensorDict, and no dict, gives rise to.
+TENSORDICT_ONLY = frozenset(
+    "td.reshape td.view td.flatten td.unflatten td.unsqueeze td.squeeze td.clone td.to td.select td.exclude "
+    "tensordict.batch_size tensordict.batch_dims tensordict.numel tensordict.device".split()
+)
+
+# Methods whose result shares the storage of the tensor (`reshape` and its kin wherever they can).
+VIEWS = frozenset(
+    "view reshape flatten unflatten unsqueeze squeeze transpose permute expand expand_as view_as T mT "
+    "narrow select contiguous detach data movedim swapaxes swapdims chunk split unbind diagonal "
+    "requires_grad_ byte reshape_as t real as_strided ravel".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is not followed."""
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: object
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Const) and type(other.value) is type(self.value) and other.value == self.value
+        )
+
+
+NONE = Const(None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """The result of an operation. Interned within one run, so equal terms are the same object."""
+
+    op: str
+    args: tuple[Value, ...]
+    order: int  # when it first came up: terms and events share one clock
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A tuple of known length."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of several values, by branch."""
+
+    options: frozenset[Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thing:
+    """Something with mutable contents: an instance of a project class, a dict, a list."""
+
+    kind: str
+    cls: LinkedClass | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A class, function or module by reference."""
+
+    symbol: Symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A method with its receiver; `owner` is the class that defines it."""
+
+    function: ir.FunctionFacts
+    owner: LinkedClass
+    receiver: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Super:
+    owner: LinkedClass
+    receiver: Thing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Local:
+    """A function defined inside another one."""
+
+    function: ir.FunctionFacts
+    frame: Frame
+    environment: dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a value that is no project instance: a tensor, a TensorDict, a dict, a list."""
+
+    receiver: Value
+    name: str
+
+
+Value = Unknown | Const | Term | Group | Either | Thing | Ref | Bound | Super | Local | Method
+
+
+def either(values: Iterable[Value]) -> Value:
+    """One of the values. Unknown absorbs nothing: what is known of one path stays known."""
+    options: dict[Value, None] = {}
+    for value in values:
+        if isinstance(value, Either):
+            options.update(dict.fromkeys(value.options))
+        else:
+            options[value] = None
+    if len(options) == 1:
+        return next(iter(options))
+    if not options:
+        return UNKNOWN
+    if len(options) > MAX_ALTERNATIVES:
+        return Term("many", tuple(options), 0)  # what flows in stays visible
+    return Either(frozenset(options))
+
+
+def options(value: Value) -> Iterable[Value]:
+    return value.options if isinstance(value, Either) else (value,)
+
+
+def is_tensordict(value: Value) -> bool:
+    """Whether a value is a TensorDict: the forward's own, a new one, or one made from them."""
+    return isinstance(value, Term) and (
+        value.op in ("td", "new:tensordict.TensorDict") or value.op.startswith("td.")
+    )
+
+
+def is_none(value: Value) -> bool | None:
+    """Whether a value is None: yes, no, or unknown."""
+    match value:
+        case Const(value=held):
+            return held is None
+        case Unknown():
+            return None
+        case Either(options=choices):
+            answers = {is_none(o) for o in choices}
+            return answers.pop() if len(answers) == 1 else None
+        case Term(op="attribute" | "earlier" | "parameter" | "keywords"):
+            return None
+        case _:
+            return False
+
+
+# --------------------------------------------------------------------------------- what can be asked
+
+# Operations through which a recurrent state stays a recurrent state.
+_CARRYING = VIEWS | frozenset(
+    "index each many detach clone to float half bfloat16 double type masked_fill where mul "
+    "torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice".split()
+)
+_ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])
+_COPIES_OF_BYTES = frozenset("float long int half double bfloat16 short bool clone type".split())
+
+
+def parts(value: Value) -> Iterator[Value]:
+    """What a value is directly made of."""
+    if isinstance(value, Term):
+        yield from value.args
+    elif isinstance(value, Group):
+        yield from value.items
+    elif isinstance(value, Either):
+        yield from value.options
+
+
+def walk(value: Value) -> Iterator[Value]:
+    """The value and everything that it is made of, each once."""
+    seen: set[Value] = set()
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            yield current
+            todo.extend(parts(current))
+
+
+def key_of(value: Value) -> str | None:
+    """The key, where a value is an entry of the forward's TensorDict."""
+    if isinstance(value, Term) and value.op == "item" and is_tensordict(value.args[0]):
+        key = value.args[1]
+        return key.value if isinstance(key, Const) and isinstance(key.value, str) else None
+    return None
+
+
+def aliases(value: Value, key: str, dtype: str) -> bool:
+    """Whether, on some path, the value shares its storage with the entry `key`, of that dtype."""
+    if isinstance(value, Either):
+        return any(aliases(o, key, dtype) for o in value.options)
+    if key_of(value) == key:
+        return True
+    if not isinstance(value, Term) or not value.args:
+        return False
+    source = value.args[0]
+    if value.op in VIEWS:
+        return aliases(source, key, dtype)
+    if value.op == "index":
+        return _is_basic_index(value.args[1]) and aliases(source, key, dtype)
+    if value.op == "to":
+        return value.args[1:] == (Ref(External(f"torch.{dtype}")),) and aliases(source, key, dtype)
+    if value.op == dtype.removesuffix("32") and dtype not in _COPIES_OF_BYTES:
+        return aliases(source, key, dtype)
+    return False
+
+
+def _is_basic_index(index: Value) -> bool:
+    """Integers, slices, None and `...` give a view; tensors and lists a copy; anything else is not known."""
+    items = index.items if isinstance(index, Group) else (index,)
+    return all(isinstance(i, Const) or (isinstance(i, Term) and i.op in ("slice", "count")) for i in items)
+
+
+def comes_from(value: Value, key: str) -> bool:
+    """Whether the value is computed from the entry `key` of the forward's TensorDict."""
+    return any(key_of(part) == key for part in walk(value))
+
+
+def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
+    """The core results whose new state the value carries; True where its graph is still attached."""
+    found: dict[Term, bool] = {}
+    if isinstance(value, (Either, Group)):
+        for part in parts(value):
+            _merge(found, states_of(part, attached))
+    elif isinstance(value, Term):
+        core = _state_part(value)
+        if core is not None:
+            found[core] = attached
+        elif value.op in _CARRYING:
+            for part in value.args:
+                _merge(found, states_of(part, attached and value.op != "detach"))
+    return found
+
+
+def _merge(into: dict[Term, bool], more: dict[Term, bool]) -> None:
+    for core, attached in more.items():
+        into[core] = into.get(core, False) or attached
+
+
+def _state_part(value: Term) -> Term | None:
+    """The core call whose state a term is: `item 1` of a sequence core, anything of a cell."""
+    if value.op == "core":
+        return value if _core_kind(value) in CELL_CORES else None
+    if value.op == "index" and isinstance(value.args[0], Term):
+        source, index = value.args
+        assert isinstance(source, Term)
+        if source.op == "core":
+            kind = _core_kind(source)
+            if kind in CELL_CORES or index in (Const(1), Const(-1)):
+                return source
+    return None
+
+
+def _core_kind(value: Term) -> str:
+    core = value.args[0]
+    return core.op.removeprefix("new:") if isinstance(core, Term) else ""
+
+
+def is_core_state(value: Value) -> bool:
+    """Whether a value is just what a core returned as its state, a pair for an LSTM."""
+    return isinstance(value, Term) and _state_part(value) is not None and value.op == "index"
+
+
+def is_fresh_state(value: Value) -> bool:
+    """Whether an initial state is None or zeros on every path."""
+    match value:
+        case Const(value=None):
+            return True
+        case Either(options=choices):
+            return all(is_fresh_state(o) for o in choices)
+        case Group(items=items):
+            return bool(items) and all(is_fresh_state(i) for i in items)
+        case Term(op=op):
+            if op in _ZEROS:
+                return True
+            return op in _CARRYING and bool(value.args) and is_fresh_state(value.args[0])
+        case _:
+            return False
+
+
+def runs_over_time(value: Value) -> bool:
+    """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
+    shaping = {"view", "reshape", "unflatten", "unsqueeze", "einops.rearrange", "torch.unsqueeze"}
+    passing = {"transpose", "permute", "contiguous", "to", "float", "each", "many", "movedim", "swapaxes"}
+    passing |= {"torch.transpose", "torch.permute"}
+    todo, seen = [value], set[Value]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if isinstance(current, Either):
+            todo.extend(current.options)
+        elif isinstance(current, Term):
+            if current.op in shaping:
+                return True
+            if current.op in passing and current.args:
+                todo.append(current.args[0])
+    return False

@@ -1,0 +1,1 @@
+"""PF4: the way of the config into the constructor."""

@@ -1,0 +1,1 @@
+"""PF2: the recurrent state and its memory interface."""

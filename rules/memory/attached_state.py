@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyfix.flow import CoreCall, InPlace, Store
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass
+from policyfix.values import Const, Term, Value, parts
+
+
+class AttachedState(Rule[PolicyClass]):
+    """A recurrent state is kept on the module with its autograd graph attached.
+
+    ## What it does
+    Reports a state that comes from a recurrent core, is stored on `self` with its graph, and is given to the
+    core again at the next call, while nothing on the way detaches it.
+
+    ## Why it matters
+    Each step then hangs on all steps before it: memory grows with the rollout, and the second backward either
+    raises ("Trying to backward through the graph a second time") or sends gradients through weights that have
+    been updated since.
+
+    ## Example
+    ```python
+    out, (self._h, self._c) = self.lstm(x, (self._h, self._c))
+    ```
+
+    ## Use instead
+    ```python
+    out, (h, c) = self.lstm(x, (self._h, self._c))
+    self._h, self._c = h.detach(), c.detach()
+    ```
+    or the runtime's base class, which keeps the state.
+
+    ## Fix safety
+    Safe where the class keeps state between calls of a trainer that resets it. Not offered for other modules:
+    truncated back-propagation through an episode may be meant.
+
+    ## Source
+    PyTorch documentation, "Serialization semantics" and the truncated BPTT of its language-model example.
+    """
+
+    code = "PF201"
+    name = "attached-state"
+
+    def check(self, policy: PolicyClass) -> Iterator[Finding]:
+        if not policy.cls.is_module or policy.cls.unknown:
+            return
+        calls = [call for trace in policy.traces for call in trace.of(CoreCall)]
+        reused = {name for call in calls for name in _earlier(call.state)}
+        for store in policy.kept_states:
+            if store.attribute not in reused or not policy.stays_attached(store):
+                continue
+            if self._handled(policy, store.attribute):
+                continue
+            if not policy.is_contract and self._elsewhere(policy, store.attribute):
+                continue
+            yield self.finding(
+                store.place,
+                f"self.{store.attribute} keeps the recurrent state with its graph, "
+                "and the next call reuses it: detach it",
+                policy,
+            )
+
+    @staticmethod
+    def _handled(policy: PolicyClass, attribute: str) -> bool:
+        """Whether a method beside forward detaches the attribute."""
+        assert policy.forward is not None
+        for cls in policy.cls.linked:
+            for function in cls.facts.functions:
+                if function is policy.forward[0] or function.name == "__init__":
+                    continue
+                trace = policy.evaluate(function.name)
+                if trace is None:
+                    continue
+                for event in (*trace.of(Store), *trace.of(InPlace)):
+                    value = event.value if isinstance(event, Store) else event.target
+                    mentions = attribute in _mentioned(value)
+                    if mentions and (isinstance(event, InPlace) or _detached(value)):
+                        return True
+        return False
+
+    @staticmethod
+    def _elsewhere(policy: PolicyClass, attribute: str) -> bool:
+        """Whether any method beside the constructor and forward gives the attribute a new value: then the
+        caller decides how long a graph may live."""
+        assert policy.forward is not None
+        own = {policy.forward[0].qualname} | {store.place.symbol for store in policy.kept_states}
+        for cls in policy.cls.linked:
+            for function in cls.facts.functions:
+                if function.name == "__init__" or function.qualname in own:
+                    continue
+                trace = policy.evaluate(function.name)
+                if trace is not None and any(s.attribute == attribute for s in trace.of(Store)):
+                    return True
+        return False
+
+
+def _earlier(value: Value) -> Iterator[str]:
+    """Attributes whose earlier contents reach a value with their graph."""
+    if isinstance(value, Term):
+        if value.op == "earlier" and isinstance(value.args[0], Const):
+            yield str(value.args[0].value)
+        if value.op == "detach":
+            return
+    for part in parts(value):
+        yield from _earlier(part)
+
+
+def _mentioned(value: Value) -> set[str]:
+    """Attributes whose contents a value is made of, detached or not."""
+    names: set[str] = set()
+    if isinstance(value, Term):
+        if value.op == "earlier" and isinstance(value.args[0], Const):
+            names.add(str(value.args[0].value))
+        if value.op == "attribute" and isinstance(value.args[1], Const):
+            names.add(str(value.args[1].value))
+    for part in parts(value):
+        names |= _mentioned(part)
+    return names
+
+
+def _detached(value: Value) -> bool:
+    return (isinstance(value, Term) and value.op == "detach") or any(_detached(p) for p in parts(value))

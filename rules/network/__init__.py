@@ -1,0 +1,1 @@
+"""PF5: what the net makes of observations and actions."""

@@ -1,0 +1,1 @@
+"""PF1: what a forward reads from and writes to the TensorDict."""

@@ -1,0 +1,1 @@
+"""PF3: weight clipping and regularisation."""

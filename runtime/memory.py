@@ -1,0 +1,189 @@
+"""The recurrent state that a policy keeps between rollout steps, one slot per environment group."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor, nn
+
+ENVIRONMENT_KEY = "training_env_id_start"
+
+# Environment group -> (h, c), each `[L, B, H]`.
+Snapshot = dict[int, tuple[Tensor, Tensor]]
+
+
+class StateStore(nn.Module):
+    """LSTM states of many environment groups in three dense tensors.
+
+    A group is named by the first entry of `td["training_env_id_start"]` (any int64; 0 where the key is
+    missing). Its slot is found on the device by comparing ids, so no step waits for the host. Everything
+    stored is detached.
+
+    Two lines around a hand-written LSTM call are enough:
+
+        h, c = self.memory.recall(td, batch_size)
+        hidden, (h, c) = self.lstm(features, (h, c))
+        self.memory.remember(td, h, c)
+
+    The tensors follow `.to(device)` and `.to(dtype)`, but they are not buffers: they must stay out of the
+    `state_dict`, and DistributedDataParallel would overwrite them with rank 0's before every forward.
+    Copies and pickles of the module start empty.
+
+    Shapes: `group_ids` and `group_rows` int64 `[S]` (`group_rows` is the group's batch size, 0 where the slot
+    is free); `states` float `[S, 2, L, R, H]`, h before c, with R the largest batch size met.
+    """
+
+    _tensors = ("group_ids", "group_rows", "states")
+    group_ids: Tensor
+    group_rows: Tensor
+    states: Tensor
+
+    def __init__(self, num_layers: int, hidden_size: int, memory_slots: int = 16) -> None:
+        """`memory_slots`: environment groups that can be known at once; on the CPU the store grows by itself.
+
+        Raises ValueError when a size is smaller than 1.
+        """
+        super().__init__()
+        for name, size in (
+            ("num_layers", num_layers),
+            ("hidden_size", hidden_size),
+            ("memory_slots", memory_slots),
+        ):
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        self.num_layers = num_layers
+        self.hidden_size = hidden_size
+        self.group_ids = torch.zeros(memory_slots, dtype=torch.int64)
+        self.group_rows = torch.zeros(memory_slots, dtype=torch.int64)
+        self.states = torch.zeros(memory_slots, 2, num_layers, 0, hidden_size)
+
+    def recall(self, td: TensorDictBase, batch_size: int) -> tuple[Tensor, Tensor]:
+        """The state (h, c), each `[L, B, H]`, of the group that `td` comes from.
+
+        Zeros for a group that is new, or whose batch size has changed: other rows are other environments.
+        """
+        if batch_size > self.states.shape[3]:  # larger than every batch stored so far
+            return self.zeros(batch_size)
+        slot, fitness = self._locate(self._group(td))
+        kept = (fitness == 2) & (self.group_rows.index_select(0, slot) == batch_size)
+        h, c = self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind()
+        return h, c
+
+    def zeros(self, batch_size: int) -> tuple[Tensor, Tensor]:
+        """The state (h, c), each `[L, B, H]`, at the beginning of an episode."""
+        shape = (self.num_layers, batch_size, self.hidden_size)
+        return self.states.new_zeros(shape), self.states.new_zeros(shape)
+
+    @torch.no_grad()
+    def remember(self, td: TensorDictBase, h: Tensor, c: Tensor) -> None:
+        """Keep the state (h, c), each `[L, B, H]`, detached, for the group that `td` comes from.
+
+        Raises RuntimeError when more than `memory_slots` groups are alive on an accelerator (there as a
+        device-side assertion, which reports at the next synchronisation).
+        """
+        self._write(self._group(td), h, c)
+
+    def has_memory(self) -> bool:
+        """True: the policy that owns a store is recurrent."""
+        return True
+
+    def get_memory(self) -> Snapshot:
+        """Copies of every known group's state: group id -> (h, c), each `[L, B, H]`. Waits for the device."""
+        return {
+            group: (self.states[slot, 0, :, :rows].clone(), self.states[slot, 1, :, :rows].clone())
+            for slot, (group, rows) in enumerate(
+                zip(self.group_ids.tolist(), self.group_rows.tolist(), strict=True)
+            )
+            if rows
+        }
+
+    @torch.no_grad()
+    def set_memory(self, memory: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+        """Replace everything known by copies of `memory`, as `get_memory` returns it.
+
+        Raises ValueError when a state is not `[L, B, H]`; the store is unchanged then.
+        """
+        for group, (h, c) in memory.items():
+            if h.shape != c.shape or h.dim() != 3 or (*h.shape[::2],) != (self.num_layers, self.hidden_size):
+                raise ValueError(
+                    f"memory of group {group}: h and c must be [L={self.num_layers}, B, "
+                    f"H={self.hidden_size}], got {list(h.shape)} and {list(c.shape)}"
+                )
+        self.reset_memory()
+        self._allocate(max(len(memory), self.states.shape[0]), self.states.shape[3])
+        for group, (h, c) in memory.items():
+            self._write(torch.tensor([group], device=self.group_ids.device), h, c)
+
+    @torch.no_grad()
+    def reset_memory(self) -> None:
+        """Forget every group: all start from zeros."""
+        self.group_rows.zero_()
+
+    @torch.no_grad()
+    def reset_env_memory(self, group_id: int) -> None:
+        """Forget one group; others are untouched. An unknown group is no error."""
+        self.group_rows.masked_fill_(self.group_ids == group_id, 0)
+
+    def _group(self, td: TensorDictBase) -> Tensor:
+        """The id `[1]` of the environment group of `td`, on the device."""
+        ids: Tensor | None = td.get(ENVIRONMENT_KEY, None)
+        if ids is None:
+            return self.group_ids.new_zeros(1)
+        return ids.reshape(-1)[:1].to(self.group_ids)
+
+    def _locate(self, group: Tensor) -> tuple[Tensor, Tensor]:
+        """The best slot `[1]` for a group, and how good it is `[1]`: 2 its own, 1 free, 0 another group's."""
+        used = self.group_rows > 0
+        fitness, slot = torch.where(self.group_ids == group, 1 + used, ~used).max(dim=0, keepdim=True)
+        return slot, fitness
+
+    def _write(self, group: Tensor, h: Tensor, c: Tensor) -> None:
+        rows = h.shape[1]
+        slots, room = self.states.shape[0], self.states.shape[3]
+        if self.states.device.type == "cpu" and not torch.compiler.is_compiling() and self._is_full(group):
+            self._allocate(2 * slots, max(rows, room))
+        elif rows > room:
+            self._allocate(slots, rows)
+        slot, fitness = self._locate(group)
+        torch._assert_async(
+            fitness > 0,
+            f"more than memory_slots={slots} environment groups: raise memory_slots of the policy",
+        )
+        self.group_ids.index_copy_(0, slot, group)
+        self.group_rows.index_fill_(0, slot, rows)
+        state = torch.stack((h, c)).unsqueeze(0).to(self.states)
+        self.states[:, :, :, :rows].index_copy_(0, slot, state.detach())
+
+    def _is_full(self, group: Tensor) -> bool:
+        """Whether a CPU store has no slot for `group`. CPU memory is read in place: nothing is waited for."""
+        used = self.group_rows.numpy() > 0
+        return bool(used.all()) and int(group.numpy()[0]) not in self.group_ids.numpy()
+
+    def _allocate(self, slots: int, rows: int) -> None:
+        """Make room for `slots` groups of `rows` rows; what is known stays."""
+        if (slots, rows) == (self.states.shape[0], self.states.shape[3]):
+            return
+        # Tensors made in inference mode could not be written outside it.
+        with torch.inference_mode(False), torch.no_grad():
+            known = self.group_ids.shape[0]
+            group_ids, group_rows = self.group_ids.new_zeros(slots), self.group_rows.new_zeros(slots)
+            states = self.states.new_zeros(slots, 2, self.num_layers, rows, self.hidden_size)
+            group_ids[:known], group_rows[:known] = self.group_ids, self.group_rows
+            states[:known, :, :, : self.states.shape[3]] = self.states
+        self.group_ids, self.group_rows, self.states = group_ids, group_rows, states
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Let the state follow `.to(...)`, as a buffer would."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name in self._tensors:
+            setattr(self, name, fn(getattr(self, name)))
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: everything but the state, which belongs to running environments."""
+        kept = self.__dict__.copy()
+        kept["group_ids"] = torch.zeros_like(self.group_ids)
+        kept["group_rows"] = torch.zeros_like(self.group_rows)
+        kept["states"] = self.states.new_zeros(*self.states.shape[:3], 0, self.hidden_size)
+        return kept

@@ -1,0 +1,155 @@
+"""An LSTM that forgets where an episode begins, inside a BPTT sequence too.
+
+Three ways lead to the same numbers:
+
+- *fused*: no reset after the first step, one call of torch's kernel for the whole sequence;
+- *control columns* (CPU): every later reset becomes one extra step of the sequence, on which saturated gates
+  erase the state, so the sequence is still one kernel call per layer;
+- *step loop* (other devices, and under a compiler): one kernel call per step, the state erased in between.
+  It is the definition that the tests hold the other two to.
+
+None of them reads a value back from an accelerator.
+"""
+
+import torch
+from torch import Tensor, nn
+
+# Far enough out for the sigmoid to be exactly 0 or 1 in every floating dtype, and in reach of float16.
+_SATURATION = 1e4
+
+
+class MaskedLSTM(nn.RNNBase):
+    """The parameters of an `nn.LSTM`, under the same names, run by `masked_lstm`.
+
+    Not an `nn.LSTM`, because `torch.compile(fullgraph=True)` refuses every module that is one.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
+        super().__init__("LSTM", input_size, hidden_size, num_layers)
+
+    def forward(
+        self, inputs: Tensor, state: tuple[Tensor, Tensor], resets: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """As `masked_lstm`."""
+        return masked_lstm(self, inputs, state, resets)
+
+
+def masked_lstm(
+    lstm: nn.RNNBase,
+    inputs: Tensor,
+    state: tuple[Tensor, Tensor],
+    resets: Tensor | None = None,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Run `lstm` over `inputs`; a row's state is zeroed before the steps at which its episode begins.
+
+    Args:
+        lstm: a `MaskedLSTM` or `nn.LSTM` that gives the parameters; its `batch_first` plays no part. Neither
+            bidirectional nor projected, and without dropout.
+        inputs: `[B, T, I]`, T >= 1.
+        state: (h, c) before the first step, each `[L, B, H]`.
+        resets: bool `[B, T]`; true where the state is zero *before* the step consumes its input. Gradients do
+            not pass a reset either. None: no resets.
+
+    Returns:
+        The outputs `[B, T, H]` of the last layer, and (h, c) `[L, B, H]` after the last step.
+
+    Raises:
+        ValueError: `lstm` is of another kind, bidirectional, projected, or has dropout.
+    """
+    if lstm.mode != "LSTM" or lstm.bidirectional or lstm.proj_size or lstm.dropout:
+        raise ValueError("masked_lstm runs a unidirectional LSTM without proj_size and without dropout")
+    h, c = (part.to(inputs.dtype) for part in state)
+    sequence = inputs.transpose(0, 1)
+    if resets is None:
+        outputs, h, c = _fused(lstm, sequence, h, c)
+        return outputs.transpose(0, 1), (h, c)
+
+    h, c = _erase(h, resets[:, 0]), _erase(c, resets[:, 0])
+    later = resets[:, 1:].transpose(0, 1)
+    if inputs.shape[1] == 1:
+        outputs, h, c = _fused(lstm, sequence, h, c)
+    elif inputs.device.type == "cpu" and not torch.compiler.is_compiling():
+        # On the CPU the flags are in this process's memory: reading them waits for nothing.
+        most = int(later.sum(0).numpy().max())
+        outputs, h, c = (
+            _control_columns(lstm, sequence, h, c, later, most) if most else _fused(lstm, sequence, h, c)
+        )
+    else:
+        outputs, h, c = _step_loop(lstm, sequence, h, c, later)
+    return outputs.transpose(0, 1), (h, c)
+
+
+def _layer_weights(lstm: nn.RNNBase, layer: int) -> list[Tensor]:
+    """W_ih, W_hh and, with bias, b_ih, b_hh. Read by name, so that parametrised weights count too."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if lstm.bias else 2]
+    return [getattr(lstm, f"{name}_l{layer}") for name in names]
+
+
+def _fused(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's kernel on `[T, B, I]`, without `nn.LSTM.forward`, which `torch.compile` refuses."""
+    weights = [weight for layer in range(lstm.num_layers) for weight in _layer_weights(lstm, layer)]
+    outputs, h, c = torch._VF.lstm(
+        sequence, (h, c), weights, lstm.bias, lstm.num_layers, 0.0, lstm.training, False, False
+    )
+    return outputs, h, c
+
+
+def _erase(part: Tensor, rows: Tensor) -> Tensor:
+    """`part` `[L, B, H]` with zeros in the rows where `rows` `[B]` is true, even over NaN."""
+    return part.masked_fill(rows[None, :, None], 0.0)
+
+
+def _step_loop(
+    lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor, later: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The definition: erase, step, erase, step. `later` bool `[T - 1, B]` holds the resets from step 1 on."""
+    outputs, h, c = _fused(lstm, sequence[:1], h, c)
+    steps = [outputs]
+    for step in range(1, sequence.shape[0]):
+        h, c = _erase(h, later[step - 1]), _erase(c, later[step - 1])
+        outputs, h, c = _fused(lstm, sequence[step : step + 1], h, c)
+        steps.append(outputs)
+    return torch.cat(steps), h, c
+
+
+def _control_columns(
+    lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor, later: Tensor, most: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same numbers as `_step_loop` in one kernel call per layer, on a sequence `most` steps longer.
+
+    Before each reset a row gets an empty step. Every layer's input has two columns more: *erase*, which pulls
+    the gates i, f and o to exactly 0, so that c = 0*c + 0*g and h = 0*tanh(c) are exactly zero and so are
+    the gradients through them; and *keep*, which pulls i to 0 and f to 1, so that c stays as it is on the
+    steps that fill up the end of rows with fewer than `most` resets.
+
+    Exact while pre-activations are small beside 1e4. A state that is NaN or infinite is *not* erased
+    (0 * inf is NaN): it shows in the outputs instead of vanishing.
+    """
+    steps, batch_size, _ = sequence.shape
+    hidden_size, length = lstm.hidden_size, steps + most
+    passed = torch.cat([later.new_zeros(1, batch_size), later]).cumsum(0)  # resets up to each step [T, B]
+    place = torch.arange(steps).unsqueeze(1) + passed  # where each step stands in the longer sequence
+    rows = (place * batch_size + torch.arange(batch_size)).flatten()
+
+    empty = torch.ones(length * batch_size, dtype=torch.bool).index_fill(0, rows, False)
+    keep = torch.arange(length).unsqueeze(1) >= steps + passed[-1]
+    erase = empty.view(length, batch_size) & ~keep
+    control = torch.stack([erase, keep], dim=-1).to(sequence.dtype)
+    gates = sequence.new_tensor([[-1.0, -1.0], [-1.0, 1.0], [0.0, 0.0], [-1.0, 0.0]])  # i, f, g, o
+    columns = (_SATURATION * gates).repeat_interleave(hidden_size, dim=0)
+
+    stretched = sequence.new_zeros(length * batch_size, sequence.shape[-1])
+    outputs = stretched.index_copy(0, rows, sequence.flatten(0, 1)).view(length, batch_size, -1)
+    last_h, last_c = [], []
+    for layer in range(lstm.num_layers):
+        weight_ih, *others = _layer_weights(lstm, layer)
+        outputs, _, layer_c = torch._VF.lstm(
+            torch.cat([outputs, control], dim=-1),
+            (h[layer : layer + 1], c[layer : layer + 1]),
+            [torch.cat([weight_ih, columns], dim=-1), *others],
+            lstm.bias, 1, 0.0, lstm.training, False, False,
+        )  # fmt: skip
+        last_h.append(outputs.flatten(0, 1).index_select(0, rows[-batch_size:]))
+        last_c.append(layer_c)
+    outputs = outputs.flatten(0, 1).index_select(0, rows).view(steps, batch_size, hidden_size)
+    return outputs, torch.stack(last_h), torch.cat(last_c)

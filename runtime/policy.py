@@ -1,0 +1,482 @@
+"""The base class of recurrent policies that keep the trainer's contract."""
+
+import difflib
+import inspect
+import warnings
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import torch
+from tensordict import TensorDictBase
+from torch import Tensor, nn
+
+from . import actions as codec
+from .memory import ENVIRONMENT_KEY, Snapshot, StateStore
+from .nets.initialisation import initialise_lstm_
+from .nets.lstm import MaskedLSTM, masked_lstm
+from .weights import InitialWeights, clip_weights, weight_metrics
+
+OBSERVATION_KEY = "env_obs"
+BOUNDARY_KEYS = ("dones", "truncateds")
+
+
+def write_stamps(td: TensorDictBase) -> None:
+    """Write `td["bptt"]` = T and `td["batch"]` = B, int64, one entry per row, in place.
+
+    `td` has batch size `[B]` (a rollout step: T is 1) or `[B, T]` (training, before it is flattened).
+
+    Raises ValueError for a TensorDict with another number of batch dimensions.
+    """
+    if td.batch_dims not in (1, 2):
+        raise ValueError(
+            f"stamps need a TensorDict of batch size [B] or [B, T], got {list(td.batch_size)}; "
+            "call write_stamps before flattening"
+        )
+    batch_size, steps = td.batch_size if td.batch_dims == 2 else (td.batch_size[0], 1)
+    device = td.device
+    if device is None:
+        device = next((leaf.device for leaf in td.values(True, True)), None)
+    td["bptt"] = torch.full(td.batch_size, steps, dtype=torch.int64, device=device)
+    td["batch"] = torch.full(td.batch_size, batch_size, dtype=torch.int64, device=device)
+
+
+class RecurrentPolicy(nn.Module):
+    """Encoder net, LSTM with memory, decoder net: a policy that a recurrent PPO trainer can drive.
+
+    The wrapped net `policy` offers
+
+    - `encode_observations(observations, state)`: uint8 `[N, *obs_shape]` -> features `[N, input_size]`;
+      `state` (a mapping with `lstm_h` and `lstm_c`, each `[L, B, H]`) is passed where the method takes it;
+    - `decode_actions(hidden)` or `decode_actions(hidden, batch_size)`: `[N, hidden_size]` -> logits `[N, A]`,
+      one per joint action (see `actions.py`), and value `[N, 1]` or `[N]`.
+
+    N counts rows: B in a rollout, B*T in training. Everything else is done here: stamps, flattening and
+    reshaping, the recurrent state per environment group and its reset at episode boundaries, the action
+    codec, sampling and evaluation, weight clipping and regularisation.
+
+    Parameters are called `policy.*` and `lstm.*`; the state is not in the `state_dict`, nor in copies or
+    pickles. Checkpoints of PufferLib's wrapper load: its `cell.*` entries repeat `lstm.*_l0` and are dropped.
+    """
+
+    cum_action_max_params: Tensor | None
+    action_index_tensor: Tensor | None
+
+    def __init__(
+        self,
+        env: Any,
+        policy: nn.Module,
+        input_size: int = 128,
+        hidden_size: int = 128,
+        *,
+        num_layers: int = 2,
+        clip_range: float = 0.0,
+        analyze_weights_interval: int = 300,
+        memory_slots: int = 16,
+        **config: Any,
+    ) -> None:
+        """Wrap `policy` for `env`.
+
+        Args:
+            env: has `single_observation_space.shape` and `single_action_space`: Discrete (`n`) or
+                MultiDiscrete (`nvec`) of (type, argument). With `max_action_args` the action tables are built
+                here; else the trainer sets `cum_action_max_params` and `action_index_tensor`.
+            policy: the net described above.
+            input_size: width of the encoder's output.
+            hidden_size: width H of the LSTM.
+            num_layers: depth L of the LSTM; the reference has 2.
+            clip_range: bound of `clip_weights`; 0 switches it off.
+            analyze_weights_interval: epochs between two weight analyses of the trainer.
+            memory_slots: environment groups whose state is kept at once (grows by itself on the CPU).
+            config: other keys of the agent's config; named in one warning, since nothing reads them.
+
+        Raises:
+            ValueError: a size below 1, a negative `clip_range` or interval, a space or a net that is not
+                supported.
+        """
+        super().__init__()
+        sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
+        for name, size in sizes.items():
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} must be an integer >= 1, got {size!r}")
+        if not 0 <= clip_range < float("inf"):
+            raise ValueError(f"clip_range must be 0 (off) or a positive number, got {clip_range!r}")
+        if analyze_weights_interval < 0:
+            raise ValueError(f"analyze_weights_interval must be >= 0, got {analyze_weights_interval!r}")
+        if getattr(policy, "is_continuous", False):
+            raise ValueError("continuous actions are not supported: the net has is_continuous=True")
+        self._warn_of_unread(config)
+
+        shape = getattr(getattr(env, "single_observation_space", None), "shape", None)
+        if shape is None:
+            raise ValueError("env.single_observation_space must be a Box: it has no shape")
+        self.obs_shape = tuple(int(size) for size in shape)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.is_continuous = False
+        self.clip_range = clip_range
+        self.analyze_weights_interval = analyze_weights_interval
+
+        self.policy = policy
+        self._encode_takes_state = _accepts_second(policy.encode_observations, "state", or_optional=True)
+        self._decode_takes_rows = _accepts_second(policy.decode_actions, "batch_size", or_optional=False)
+        self.lstm: nn.RNNBase = MaskedLSTM(input_size, hidden_size, num_layers)
+        initialise_lstm_(self.lstm)
+        self.memory = StateStore(num_layers, hidden_size, memory_slots)
+
+        space = getattr(env, "single_action_space", None)
+        self._discrete_actions = (
+            None if space is None or hasattr(space, "nvec") else getattr(space, "n", None)
+        )
+        self.register_buffer("cum_action_max_params", None, persistent=False)
+        self.register_buffer("action_index_tensor", None, persistent=False)
+        maxima = getattr(env, "max_action_args", None)
+        if maxima is not None and self._discrete_actions is None:
+            self.cum_action_max_params, self.action_index_tensor = codec.joint_action_tables(maxima)
+        self._warned_of_width = False
+
+        self._initial_weights = InitialWeights(self)
+
+    def forward(
+        self,
+        td: TensorDictBase,
+        state: MutableMapping[str, Tensor | None] | None = None,
+        action: Tensor | None = None,
+    ) -> TensorDictBase:
+        """One rollout step (`action` is None), or the evaluation of given actions over whole sequences.
+
+        Both zero a row's recurrent state before a step at which `td["dones"]` or `td["truncateds"]` is true
+        (each optional; bool or number, one per row), so that one training forward over `[B, T]` gives what
+        T rollout steps gave.
+
+        Rollout: `td` has batch size `[B]` and `env_obs` `[B, *obs_shape]`. Writes into `td`, and returns it:
+        `actions` int32 `[B, 2]` (Discrete: `[B]`), `act_log_prob` `[B]`, `values` `[B]`, `full_log_probs`
+        `[B, A]`, `bptt` = 1 and `batch` = B int64 `[B]`. The state comes from the group's slot of the store
+        and returns to it.
+
+        Training: `env_obs` `[B, T, *obs_shape]` (or `[B, *obs_shape]`, T = 1), `action` `[B, T, 2]` or
+        `[B*T, 2]`, rows b-major (Discrete: without the last dimension). Leaves `td` as it is; returns a
+        TensorDict of batch size `[B, T]` that shares its entries, with `act_log_prob` and `entropy` `[B, T]`,
+        `value` `[B, T, 1]`, `full_log_probs` `[B, T, A]`, `bptt` = T and `batch` = B int64 `[B, T]`. The
+        state starts from the stored one where `td` names its environment group and the batch size fits,
+        else from zeros. It is never written to the store.
+
+        `state` may bring an initial state of its own, `{"lstm_h": h, "lstm_c": c}`, each `[L, B, H]` (None
+        counts as not given). It takes the place of the store, and the detached new state is written back
+        into it.
+
+        Raises:
+            KeyError: `td` has no `env_obs`.
+            ValueError: a shape that does not fit, named.
+            RuntimeError: the action tables are not set; NaN logits.
+        """
+        observations = self._observations(td, training=action is not None)
+        if action is None:
+            return self._step(td, observations, state)
+        return self._evaluate(td, observations, state, action)
+
+    def _step(
+        self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
+    ) -> TensorDictBase:
+        write_stamps(td)
+        log_probs, value = self._unroll(td, observations, state, training=False)
+        index = codec.sample_index(log_probs)
+        td["actions"] = self._convert_logit_index_to_action(index).to(torch.int32)
+        td["act_log_prob"] = codec.log_prob_at(log_probs, index)
+        td["values"] = value
+        td["full_log_probs"] = log_probs
+        return td
+
+    def _evaluate(
+        self,
+        td: TensorDictBase,
+        observations: Tensor,
+        state: MutableMapping[str, Tensor | None] | None,
+        action: Tensor,
+    ) -> TensorDictBase:
+        shape = observations.shape[:2]
+        index = self._convert_action_to_logit_index(self._flat_actions(action, *shape))
+        result = _as_sequences(td, observations)
+        write_stamps(result)
+        log_probs, value = self._unroll(td, observations, state, training=True)
+        result["act_log_prob"] = codec.log_prob_at(log_probs, index).view(shape)
+        result["entropy"] = codec.entropy(log_probs).view(shape)
+        result["value"] = value.view(*shape, 1)
+        result["full_log_probs"] = log_probs.view(*shape, -1)
+        return result
+
+    def _unroll(
+        self,
+        td: TensorDictBase,
+        observations: Tensor,
+        state: MutableMapping[str, Tensor | None] | None,
+        training: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probs `[B*T, A]` and values `[B*T]` of `observations` `[B, T, *obs_shape]`."""
+        batch_size, steps = observations.shape[:2]
+        given = self._given_state(state, batch_size)
+        if given is not None:
+            h, c = given
+        elif training and td.get(ENVIRONMENT_KEY, None) is None:
+            h, c = self.memory.zeros(batch_size)
+        else:
+            h, c = self.memory.recall(td, batch_size)
+
+        features = self._encode(observations, {"lstm_h": h, "lstm_c": c} if state is None else state)
+        hidden, (h, c) = masked_lstm(
+            self.lstm, features.view(batch_size, steps, -1), (h, c), _resets(td, batch_size, steps)
+        )
+        if given is not None and state is not None:
+            state["lstm_h"], state["lstm_c"] = h.detach(), c.detach()
+        elif not training:
+            self.memory.remember(td, h, c)
+        return self._decode(hidden.reshape(batch_size * steps, -1))
+
+    def _observations(self, td: TensorDictBase, training: bool) -> Tensor:
+        """`td["env_obs"]` as `[B, T, *obs_shape]`."""
+        observations: Tensor | None = td.get(OBSERVATION_KEY, None)
+        if observations is None:
+            raise KeyError(f"the TensorDict has no {OBSERVATION_KEY!r}; it has {sorted(map(str, td.keys()))}")
+        lead = observations.dim() - len(self.obs_shape)
+        wanted = "[B, T, *obs_shape] or [B, *obs_shape]" if training else "[B, *obs_shape]"
+        if lead not in ((1, 2) if training else (1,)) or tuple(observations.shape[lead:]) != self.obs_shape:
+            mode = "in training" if training else "in a rollout (no action given)"
+            raise ValueError(
+                f"{OBSERVATION_KEY} must be {wanted} with obs_shape {list(self.obs_shape)} {mode}, "
+                f"got {list(observations.shape)}"
+            )
+        if 0 in observations.shape[:lead]:
+            raise ValueError(f"{OBSERVATION_KEY} {list(observations.shape)} is an empty batch")
+        sequences = observations.unsqueeze(1) if lead == 1 else observations
+        fits = [tuple(sequences.shape[:1])] + [tuple(sequences.shape[:2])] * training
+        if tuple(td.batch_size) not in fits:
+            raise ValueError(
+                f"the TensorDict's batch size {list(td.batch_size)} does not fit {OBSERVATION_KEY} "
+                f"{list(observations.shape)}: it must be {' or '.join(str(list(fit)) for fit in fits)}"
+            )
+        return sequences
+
+    def _flat_actions(self, action: Tensor, batch_size: int, steps: int) -> Tensor:
+        """Given actions as `[B*T, 2]` (Discrete: `[B*T]`)."""
+        row = () if self._discrete_actions is not None else (2,)
+        allowed = [(batch_size, steps, *row), (batch_size * steps, *row)]
+        if self._discrete_actions is not None:
+            allowed += [(batch_size, steps, 1), (batch_size * steps, 1)]
+        if tuple(action.shape) not in allowed or action.is_floating_point():
+            raise ValueError(
+                f"action must be an integer tensor of shape {' or '.join(str(list(s)) for s in allowed)}, "
+                f"got {list(action.shape)} {action.dtype}"
+            )
+        return action.reshape(batch_size * steps, *row)
+
+    def _given_state(
+        self, state: Mapping[str, Tensor | None] | None, batch_size: int
+    ) -> tuple[Tensor, Tensor] | None:
+        h, c = (None, None) if state is None else (state.get("lstm_h"), state.get("lstm_c"))
+        if h is None or c is None:
+            return None
+        wanted = (self.num_layers, batch_size, self.hidden_size)
+        if tuple(h.shape) != wanted or tuple(c.shape) != wanted:
+            raise ValueError(
+                f"state['lstm_h'] and state['lstm_c'] must be [L, B, H] = {list(wanted)}, "
+                f"got {list(h.shape)} and {list(c.shape)}"
+            )
+        return h, c
+
+    def _encode(self, observations: Tensor, state: MutableMapping[str, Tensor | None]) -> Tensor:
+        """Features `[B*T, input_size]`. The net gets a copy, so it cannot alter the trainer's buffer."""
+        rows = observations.clone(memory_format=torch.contiguous_format).flatten(0, 1)
+        net: Any = self.policy
+        features: Tensor = (
+            net.encode_observations(rows, state)
+            if self._encode_takes_state
+            else net.encode_observations(rows)
+        )
+        # Encoders that end in attention give [N, 1, input_size]: what counts is the features per row.
+        if features.shape[0] != len(rows) or features.numel() != len(rows) * self.input_size:
+            raise ValueError(
+                f"{type(net).__name__}.encode_observations must return [N, input_size] = "
+                f"{[len(rows), self.input_size]}, got {list(features.shape)}"
+            )
+        return features.reshape(len(rows), self.input_size)
+
+    def _decode(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probs `[N, A]` and values `[N]` of LSTM outputs `[N, H]`."""
+        rows = hidden.shape[0]
+        net: Any = self.policy
+        logits, value = (
+            net.decode_actions(hidden, rows) if self._decode_takes_rows else net.decode_actions(hidden)
+        )
+        name = f"{type(net).__name__}.decode_actions"
+        if not isinstance(logits, Tensor):
+            raise ValueError(
+                f"{name} must return one tensor of logits [N, A], one per joint action; "
+                f"got a {type(logits).__name__}"
+            )
+        if logits.dim() != 2 or logits.shape[0] != rows or value.numel() != rows:
+            raise ValueError(
+                f"{name} must return logits [N, A] and value [N, 1] or [N] for N={rows}, "
+                f"got {list(logits.shape)} and {list(value.shape)}"
+            )
+        self._check_width(logits.shape[1])
+        log_probs = codec.action_log_probs(logits)
+        return log_probs, value.reshape(rows).to(log_probs.dtype)
+
+    def _check_width(self, width: int) -> None:
+        count = self._discrete_actions
+        if count is None and self.action_index_tensor is not None:
+            count = self.action_index_tensor.shape[0]
+        if count is None or width == count:
+            return
+        if width > count:
+            raise ValueError(
+                f"the net emits {width} logits for {count} actions: the action head must have one logit "
+                "per joint action"
+            )
+        if not self._warned_of_width and not torch.compiler.is_compiling():
+            self._warned_of_width = True
+            warnings.warn(
+                f"the net emits {width} logits for {count} joint actions (PF510): the last {count - width} "
+                "actions are never taken, and their log-prob is -inf",
+                stacklevel=2,
+            )
+
+    def _convert_action_to_logit_index(self, flattened_action: Tensor) -> Tensor:
+        """Joint index int64 `[N]` of actions `[N, 2]` (Discrete: `[N]`, unchanged)."""
+        if self._discrete_actions is not None:
+            return flattened_action.long()
+        return codec.joint_index(flattened_action, self._table("cum_action_max_params"))
+
+    def _convert_logit_index_to_action(self, action_logit_index: Tensor) -> Tensor:
+        """Actions int32 `[N, 2]` (Discrete: `[N]`) of joint indices `[N]`."""
+        if self._discrete_actions is not None:
+            return action_logit_index.to(torch.int32)
+        return codec.joint_action(action_logit_index, self._table("action_index_tensor"))
+
+    def _table(self, name: str) -> Tensor:
+        table: Tensor | None = getattr(self, name)
+        if table is None:
+            raise RuntimeError(
+                f"policy.{name} is not set: give the environment max_action_args, or set "
+                "cum_action_max_params and action_index_tensor on the policy before the first forward "
+                "(the agent's activate_actions does)"
+            )
+        return table
+
+    def activate_action_embeddings(self, full_action_names: list[str], device: torch.device | str) -> None:
+        """Tell the net which actions exist ("name_argument", in joint order), if it wants to know."""
+        activate = getattr(self.policy, "activate_action_embeddings", None)
+        if callable(activate):
+            activate(full_action_names, device)
+
+    def has_memory(self) -> bool:
+        """True: the policy is recurrent."""
+        return True
+
+    def get_memory(self) -> Snapshot:
+        """Copies of every environment group's state: id -> (h, c), each `[L, B, H]`. Waits for the device."""
+        return self.memory.get_memory()
+
+    def set_memory(self, memory: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+        """Replace the state of all groups by copies of `memory`, as `get_memory` returns it.
+
+        Raises ValueError when a state is not `[L, B, H]`.
+        """
+        self.memory.set_memory(memory)
+
+    def reset_memory(self) -> None:
+        """Forget the state of all environment groups."""
+        self.memory.reset_memory()
+
+    def reset_env_memory(self, group_id: int) -> None:
+        """Forget the state of one environment group."""
+        self.memory.reset_env_memory(group_id)
+
+    def clip_weights(self) -> None:
+        """Clamp linear and convolutional weights and biases to ±`clip_range`, in place; 0 switches it off."""
+        clip_weights(self, self.clip_range)
+
+    def l2_init_loss(self) -> Tensor:
+        """Squared distance of all linear and convolutional weights to their initial values, with gradient."""
+        return self._initial_weights.distance(self)
+
+    def update_l2_init_weight_copy(self) -> None:
+        """Take the present weights as the initial ones of `l2_init_loss`."""
+        self._initial_weights.update(self)
+
+    def compute_weight_metrics(self, delta: float = 0.01) -> list[dict[str, Any]]:
+        """Name, shape, norm and effective rank of every linear layer's weight. Waits for the device."""
+        return weight_metrics(self, delta)
+
+    def _warn_of_unread(self, config: Mapping[str, Any]) -> None:
+        if not config:
+            return
+        known = {
+            name
+            for kind in type(self).__mro__[: type(self).__mro__.index(RecurrentPolicy) + 1]
+            for name in inspect.signature(kind).parameters
+        } - {"self", "config", "kwargs", "args"}
+        named = []
+        for key in sorted(config):
+            near = difflib.get_close_matches(key, known, n=1)
+            named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+        warnings.warn(
+            f"{type(self).__name__} does not read these config keys: {', '.join(named)}",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Drop what PufferLib's LSTMWrapper stored twice, then load as usual."""
+        if "cell" not in self._modules:
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                state_dict.pop(f"{prefix}cell.{name}", None)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _accepts_second(method: Any, name: str, or_optional: bool) -> bool:
+    """Whether a bound method takes a second argument that is called `name`, or that it cannot do without.
+
+    `or_optional`: one of another name that has a default counts too.
+    """
+    positional = [
+        parameter
+        for parameter in inspect.signature(method).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(positional) < 2:
+        return False
+    second = positional[1]
+    return second.name == name or or_optional or second.default is second.empty
+
+
+def _as_sequences(td: TensorDictBase, observations: Tensor) -> TensorDictBase:
+    """A TensorDict of batch size `[B, T]` that shares the entries of `td`, whose batch size may be `[B]`.
+
+    An entry that lacks the time dimension of `observations` `[B, T, *obs_shape]` holds for every step.
+    """
+    if td.batch_dims == 2:
+        return td.copy()
+    shape = observations.shape[:2]
+    sequences = td.unsqueeze(1).expand(shape)
+    if td[OBSERVATION_KEY].dim() == observations.dim():
+        for key, entry in td.items():
+            if getattr(entry, "shape", ())[:2] == shape:
+                sequences[key] = entry
+    return sequences
+
+
+def _resets(td: TensorDictBase, batch_size: int, steps: int) -> Tensor | None:
+    """Bool `[B, T]`: true where an episode begins. None when `td` carries no boundary flags."""
+    resets: Tensor | None = None
+    for key in BOUNDARY_KEYS:
+        flags = td.get(key, None)
+        if flags is None:
+            continue
+        if flags.numel() != batch_size * steps:
+            raise ValueError(
+                f"{key} must have one entry per step, [B, T] = {[batch_size, steps]}, got {list(flags.shape)}"
+            )
+        boundary = flags.reshape(batch_size, steps) != 0
+        resets = boundary if resets is None else resets | boundary
+    return resets

@@ -1,0 +1,539 @@
+"""A small recurrent agent that keeps the contract, in plain torch; subclasses that break one clause each.
+
+Everything a subclass can break is a method of its own. Nothing here uses policyfix.
+"""
+
+import warnings
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor, nn
+
+H, FEATURES, CELLS, ROWS = 16, 24, 121, 40
+
+
+class Net(nn.Module):
+    """Tokens -> box -> features; hidden -> bilinear scores over the action table, and a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(FEATURES * CELLS, H)
+        self.query = nn.Linear(H, 8)
+        self.action_embeddings = nn.Embedding(ROWS, 8)
+        self.value = nn.Linear(H, 1)
+        with torch.no_grad():
+            self.encoder.weight.mul_(4)
+
+    def is_token(self, tokens: Tensor) -> Tensor:
+        return tokens[..., 0] != 255
+
+    def encode(self, tokens: Tensor) -> Tensor:
+        token = self.is_token(tokens)
+        coordinates, attribute, value = tokens.long().unbind(-1)
+        cell = (coordinates >> 4) * 11 + (coordinates & 15)
+        place = torch.where(token, (attribute * CELLS + cell).clamp_max(FEATURES * CELLS - 1), 0)
+        box = torch.zeros(len(tokens), FEATURES * CELLS)
+        box = box.scatter_add(1, place, torch.where(token, value, 0).float() / 255)
+        return torch.relu(self.encoder(box))
+
+    def decode(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        table = self.action_embeddings.weight[:19]
+        return torch.tanh(self.query(hidden)) @ table.T, self.value(hidden)
+
+
+class Agent(nn.Module):
+    """Keeps every clause."""
+
+    net_class: type[Net] = Net
+
+    def __init__(
+        self, env: Any, clip_range: float = 0.0, analyze_weights_interval: int = 300, **config: Any
+    ) -> None:
+        super().__init__()
+        self.net = self.net_class()
+        self.lstm = nn.LSTM(H, H)
+        self.clip_range, self.analyze_weights_interval = clip_range, analyze_weights_interval
+        self.memory: dict[int, tuple[Tensor, Tensor]] = {}
+        self.configured(config)
+
+    def configured(self, config: dict[str, Any]) -> None:
+        for key in config:
+            warnings.warn(f"nothing reads the key {key!r}", stacklevel=3)
+
+    def forward(self, td: TensorDict, state: Any = None, action: Tensor | None = None) -> TensorDict:
+        observations = self.read(td)
+        batch, steps = observations.shape[:2] if action is not None else (len(observations), 1)
+        rows = td if action is None else self.flattened(td, batch * steps)
+        self.stamp(rows, steps, batch)
+        features = self.net.encode(observations.reshape(batch * steps, -1, 3))
+        h, c = self.recall(td, batch, training=action is not None)
+        hidden = []
+        for x, starts in zip(
+            features.view(batch, steps, -1).unbind(1), self.resets(td, batch, steps).unbind(1), strict=True
+        ):
+            going_on = (~starts).view(1, batch, 1)
+            out, (h, c) = self.lstm(x.unsqueeze(0), (h * going_on, c * going_on))
+            hidden.append(out[0])
+        self.remember(td, h, c, training=action is not None)
+        logits, value = self.net.decode(torch.stack(hidden, 1).reshape(batch * steps, -1))
+        log_probs = logits.log_softmax(-1)
+        if action is None:
+            return self.write_rollout(td, log_probs, value)
+        self.write_training(rows, log_probs, value, self.evaluated(log_probs, action.reshape(-1, 2)))
+        return self.reshaped(rows, batch, steps)
+
+    def read(self, td: TensorDict) -> Tensor:
+        return td["env_obs"]
+
+    def flattened(self, td: TensorDict, rows: int) -> TensorDict:
+        return td.reshape(rows)
+
+    def stamp(self, td: TensorDict, steps: int, batch: int) -> None:
+        td["bptt"] = torch.full((batch * steps,), steps)
+        td["batch"] = torch.full((batch * steps,), batch)
+
+    def write_rollout(self, td: TensorDict, log_probs: Tensor, value: Tensor) -> TensorDict:
+        index = self.sample(log_probs)
+        td["actions"] = self._convert_logit_index_to_action(index).int()
+        td["act_log_prob"] = log_probs.gather(1, index.unsqueeze(1)).squeeze(1)
+        td["values"] = value.flatten()
+        td["full_log_probs"] = log_probs
+        return td
+
+    def sample(self, log_probs: Tensor) -> Tensor:
+        return torch.multinomial(log_probs.exp(), 1).squeeze(1)
+
+    def write_training(self, td: TensorDict, log_probs: Tensor, value: Tensor, index: Tensor) -> None:
+        td["act_log_prob"] = log_probs.gather(1, index.unsqueeze(1)).squeeze(1)
+        td["entropy"] = -(log_probs.exp() * log_probs).sum(-1)
+        td["value"] = value
+        td["full_log_probs"] = log_probs
+
+    def evaluated(self, log_probs: Tensor, action: Tensor) -> Tensor:
+        return self._convert_action_to_logit_index(action)
+
+    def reshaped(self, td: TensorDict, batch: int, steps: int) -> TensorDict:
+        return td.reshape(batch, steps)
+
+    # State
+
+    def slot(self, td: TensorDict) -> int:
+        ids = td.get("training_env_id_start")
+        return 0 if ids is None else int(ids.flatten()[0])
+
+    def recall(self, td: TensorDict, batch: int, training: bool) -> tuple[Tensor, Tensor]:
+        zeros = torch.zeros(1, batch, H)
+        if training and "training_env_id_start" not in td:
+            return zeros, zeros
+        return self.memory.get(self.slot(td), (zeros, zeros))
+
+    def remember(self, td: TensorDict, h: Tensor, c: Tensor, training: bool) -> None:
+        if not training:
+            self.memory[self.slot(td)] = (h.detach(), c.detach())
+
+    def resets(self, td: TensorDict, batch: int, steps: int) -> Tensor:
+        resets = torch.zeros(batch, steps, dtype=torch.bool)
+        for key in ("dones", "truncateds"):
+            if key in td:
+                resets = resets | td[key].bool().reshape(batch, steps)
+        return resets
+
+    def has_memory(self) -> bool:
+        return True
+
+    def get_memory(self) -> Any:
+        return {group: (h.clone(), c.clone()) for group, (h, c) in self.memory.items()}
+
+    def set_memory(self, memory: Any) -> None:
+        self.memory = {group: (h.clone(), c.clone()) for group, (h, c) in memory.items()}
+
+    def reset_memory(self) -> None:
+        self.memory.clear()
+
+    # Actions and weights
+
+    def _convert_action_to_logit_index(self, action: Tensor) -> Tensor:
+        kind, argument = action.long().unbind(-1)
+        return kind + self.cum_action_max_params[kind] + argument
+
+    def _convert_logit_index_to_action(self, index: Tensor) -> Tensor:
+        return self.action_index_tensor[index]
+
+    def clip_weights(self) -> None:
+        if self.clip_range > 0:
+            for module in self.modules():
+                if isinstance(module, nn.Linear):
+                    self.clip(module)
+
+    @torch.no_grad()
+    def clip(self, module: nn.Linear) -> None:
+        module.weight.clamp_(-self.clip_range, self.clip_range)
+
+
+# One broken clause each.
+
+
+class NoStamps(Agent):
+    def stamp(self, td, steps, batch):
+        pass
+
+
+class FloatStamps(Agent):
+    def stamp(self, td, steps, batch):
+        td["bptt"], td["batch"] = (
+            torch.full((batch * steps,), float(steps)),
+            torch.full((batch * steps,), batch),
+        )
+
+
+class StampsOfRows(Agent):
+    def stamp(self, td, steps, batch):
+        td["bptt"], td["batch"] = (
+            torch.ones(batch * steps).long(),
+            torch.full((batch * steps,), batch * steps),
+        )
+
+
+class LeftFlat(Agent):
+    def reshaped(self, td, batch, steps):
+        return td
+
+
+class TimeMajor(Agent):
+    def reshaped(self, td, batch, steps):
+        return td.reshape(steps, batch).transpose(0, 1).contiguous()
+
+
+class FlatValue(Agent):
+    def write_training(self, td, log_probs, value, index):
+        super().write_training(td, log_probs, value.flatten(), index)
+
+
+class NoEntropy(Agent):
+    def write_training(self, td, log_probs, value, index):
+        super().write_training(td, log_probs, value, index)
+        del td["entropy"]
+
+
+class LongActions(Agent):
+    def write_rollout(self, td, log_probs, value):
+        super().write_rollout(td, log_probs, value)
+        td["actions"] = td["actions"].long()
+        return td
+
+
+class NanEntropy(Agent):
+    def write_training(self, td, log_probs, value, index):
+        super().write_training(td, log_probs, value, index)
+        td["entropy"] = td["entropy"] * float("nan")
+
+
+class MutatesObservation(Agent):
+    def read(self, td):
+        observations = td["env_obs"]
+        observations[..., 2].clamp_(max=254)
+        return observations
+
+
+class IgnoresActions(Agent):
+    def evaluated(self, log_probs, action):
+        return self.sample(log_probs)
+
+
+class ShiftedActions(Agent):
+    def evaluated(self, log_probs, action):
+        return (super().evaluated(log_probs, action) + 1) % 19
+
+
+class ConstantActions(Agent):
+    def write_rollout(self, td, log_probs, value):
+        super().write_rollout(td, log_probs, value)
+        td["actions"] = torch.zeros_like(td["actions"])
+        td["act_log_prob"] = log_probs[:, 0]
+        return td
+
+
+class GreedyHalf(Agent):
+    def sample(self, log_probs):
+        greedy = log_probs.argmax(-1)
+        return torch.where(torch.rand(len(greedy)) < 0.5, greedy, super().sample(log_probs))
+
+
+class AttachedState(Agent):
+    def remember(self, td, h, c, training):
+        if not training:
+            self.memory[self.slot(td)] = (h, c)
+
+
+class AttachedTrainingState(Agent):
+    """Keeps the state of training too, with its graph, and goes on from it."""
+
+    carried = None
+
+    def recall(self, td, batch, training):
+        if training and self.carried is not None and self.carried[0].shape[1] == batch:
+            return self.carried
+        return super().recall(td, batch, training)
+
+    def remember(self, td, h, c, training):
+        super().remember(td, h, c, training)
+        if training:
+            self.carried = (h, c)
+
+
+class GrowingLog(Agent):
+    def __init__(self, *args, **config):
+        super().__init__(*args, **config)
+        self.log = []
+
+    def remember(self, td, h, c, training):
+        super().remember(td, h, c, training)
+        self.log.append(h.detach())
+
+
+class NoMemoryMethods(Agent):
+    has_memory = get_memory = set_memory = None
+
+
+class DeniesMemory(Agent):
+    def has_memory(self):
+        return False
+
+
+class LiveSnapshot(Agent):
+    def get_memory(self):
+        return self.memory
+
+    def set_memory(self, memory):
+        self.memory = memory
+
+
+class LiveTensors(Agent):
+    def get_memory(self):
+        return dict(self.memory)
+
+
+class EmptyReset(Agent):
+    def reset_memory(self):
+        pass
+
+
+class SharedSlot(Agent):
+    def slot(self, td):
+        return 0
+
+
+class NoReset(Agent):
+    def resets(self, td, batch, steps):
+        return torch.zeros(batch, steps, dtype=torch.bool)
+
+
+class ResetsOnDonesOnly(Agent):
+    def resets(self, td, batch, steps):
+        return super().resets(td.exclude("truncateds"), batch, steps)
+
+
+class ResetsWithBothKeysOnly(Agent):
+    def resets(self, td, batch, steps):
+        if "dones" in td and "truncateds" in td:
+            return super().resets(td, batch, steps)
+        return torch.zeros(batch, steps, dtype=torch.bool)
+
+
+class ResetsTheWholeBatch(Agent):
+    def resets(self, td, batch, steps):
+        resets = super().resets(td, batch, steps)
+        return resets.any(0, keepdim=True).expand(batch, steps)
+
+
+class NoResetInTraining(Agent):
+    def resets(self, td, batch, steps):
+        resets = super().resets(td, batch, steps)
+        return resets if steps == 1 else torch.zeros_like(resets)
+
+
+class TrainsFromZero(Agent):
+    def recall(self, td, batch, training):
+        return super().recall(td.exclude("training_env_id_start") if training else td, batch, training)
+
+
+class Forgets(Agent):
+    def remember(self, td, h, c, training):
+        pass
+
+
+class NoClipping(Agent):
+    clip_weights = None
+
+
+class EmptyClipping(Agent):
+    def clip_weights(self):
+        pass
+
+
+class ClipsOneLayer(Agent):
+    def clip_weights(self):
+        if self.clip_range > 0:
+            self.clip(self.net.value)
+
+
+class ClipsAtZero(Agent):
+    def clip_weights(self):
+        self.clip_range = self.clip_range or 1.0
+        super().clip_weights()
+
+
+class DropsClipRange(Agent):
+    def __init__(self, env, clip_range=0.0, **config):
+        super().__init__(env, **config)
+
+
+class RebindsWeights(Agent):
+    def clip(self, module):
+        module.weight = nn.Parameter(module.weight.clamp(-self.clip_range, self.clip_range))
+
+
+class ClipsInGraph(Agent):
+    def clip(self, module):
+        module.weight.clamp_(-self.clip_range, self.clip_range)
+
+
+class FreezesWeights(Agent):
+    def clip(self, module):
+        super().clip(module)
+        module.weight.requires_grad_(False)
+
+
+class NoConfig(Agent):
+    def __init__(self, env):
+        super().__init__(env)
+
+
+class NoFurtherConfig(Agent):
+    def __init__(self, env, clip_range=0.0, analyze_weights_interval=300):
+        super().__init__(env, clip_range, analyze_weights_interval)
+
+
+class DropsInterval(Agent):
+    def __init__(self, env, analyze_weights_interval=300, **config):
+        super().__init__(env, **config)
+
+
+class SwallowsConfig(Agent):
+    def configured(self, config):
+        pass
+
+
+class PaddingAsTokens(Agent):
+    class net_class(Net):  # noqa: N801
+        def encode(self, tokens):
+            tokens = tokens.clone()
+            tokens[tokens == 255] = 0
+            return super().encode(tokens)
+
+
+class PaddingErasesCorner(Agent):
+    """Padding writes a 0 over whatever stands at attribute 0 of cell (0, 0)."""
+
+    class net_class(Net):  # noqa: N801
+        def encode(self, tokens):
+            padded = (tokens[..., 0] == 255).any(-1)
+            corner = (tokens[..., 0] == 0) & (tokens[..., 1] == 0) & padded.unsqueeze(-1)
+            return super().encode(tokens.masked_fill(corner.unsqueeze(-1), 255))
+
+
+class CollapsedIndex(Agent):
+    def _convert_action_to_logit_index(self, action):
+        kind, argument = action.long().unbind(-1)
+        return self.cum_action_max_params[kind] + argument
+
+
+class NoCodec(Agent):
+    """Converts for itself, offers the conversion to nobody."""
+
+    _convert_action_to_logit_index = None
+
+    def evaluated(self, log_probs, action):
+        return Agent._convert_action_to_logit_index(self, action)
+
+
+class AveragedEmbeddings(Agent):
+    class net_class(Net):  # noqa: N801
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(H + 8, 19)
+
+        def decode(self, hidden):
+            mean = self.action_embeddings.weight.mean(0).expand(len(hidden), -1)
+            return self.head(torch.cat([hidden, mean], -1)), self.value(hidden)
+
+
+class SharedRows(Agent):
+    """Two actions score against one row of the table."""
+
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            rows = torch.arange(19)
+            rows[3] = 2
+            return torch.tanh(self.query(hidden)) @ self.action_embeddings.weight[rows].T, self.value(hidden)
+
+
+class SixteenLogits(Agent):
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return logits[:, :16], value
+
+
+class MaskedAction(Agent):
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return logits.index_fill(1, torch.tensor([7]), -torch.inf), value
+
+
+class Undecided(Agent):
+    """Draws from a generator that no seed reaches."""
+
+    def sample(self, log_probs):
+        generator = torch.Generator()
+        generator.seed()
+        return torch.multinomial(log_probs.exp(), 1, generator=generator).squeeze(1)
+
+
+class UnregisteredScale(Agent):
+    """A random tensor that the outputs need and the state_dict does not know."""
+
+    def __init__(self, *args, **config):
+        super().__init__(*args, **config)
+        self.scale = 1 + torch.rand(())
+
+    def write_rollout(self, td, log_probs, value):
+        return super().write_rollout(td, log_probs, value * self.scale)
+
+    def write_training(self, td, log_probs, value, index):
+        super().write_training(td, log_probs, value * self.scale, index)
+
+
+class GrowingStateDict(Agent):
+    def remember(self, td, h, c, training):
+        super().remember(td, h, c, training)
+        self.register_buffer("last", h.detach())
+
+
+class FeedForward(Agent):
+    """No recurrent core, no memory: the clauses about state do not apply."""
+
+    has_memory = get_memory = set_memory = reset_memory = None
+
+    def __init__(self, *args, **config):
+        super().__init__(*args, **config)
+        self.lstm = None
+
+    def forward(self, td, state=None, action=None):
+        self.lstm = lambda x, state: (x, state)
+        return super().forward(td, state, action)
+
+    def remember(self, td, h, c, training):
+        pass
