@@ -36,6 +36,8 @@ from policyfix.values import (
     Unknown,
     Value,
     either,
+    forget,
+    group,
     is_none,
     is_tensordict,
     options,
@@ -242,6 +244,7 @@ class Run:
     """One symbolic execution. Build the instance first, then call its methods."""
 
     def __init__(self) -> None:
+        forget()
         self.trace = Trace()
         self._terms: dict[tuple[object, ...], Term] = {}
         self._clock = 0
@@ -413,7 +416,7 @@ class Run:
             elif parameter.kind in ("positional", "keyword") and parameter.name in rest:
                 bound[parameter.name] = rest.pop(parameter.name)
             elif parameter.kind == "*":
-                bound[parameter.name] = Group(tuple(values))
+                bound[parameter.name] = group(values)
                 values = []
             elif parameter.kind == "**":
                 thing = Thing("dict")
@@ -719,7 +722,7 @@ class Run:
 
     def _index(self, items: tuple[ir.Expr, ...]) -> Value:
         values = [self._eval(item) for item in items]
-        return values[0] if len(values) == 1 else Group(tuple(values))
+        return values[0] if len(values) == 1 else group(values)
 
     def _item(self, owner: Value, index: Value, span: ir.Span | None = None) -> Value:
         """`owner[index]`."""
@@ -769,9 +772,9 @@ class Run:
                 return inner
             case Term(op="range" | "enumerate" | "zip" | "keys"):
                 if value.op == "enumerate":
-                    return Group((self.term("count"), self._element(value.args[0])))
+                    return group([self.term("count"), self._element(value.args[0])])
                 if value.op == "zip":
-                    return Group(tuple(self._element(a) for a in value.args))
+                    return group(self._element(a) for a in value.args)
                 return self.term("count")
             case Term():
                 return self.term("index", value, self.term("count"))
@@ -848,7 +851,7 @@ class Run:
             return self.term("each", either(v.args[0] if _is_each(v) else v for v in values))
         if kind == "list" and not values:
             return Thing("list")
-        return Group(tuple(values))
+        return group(values)
 
     def _comprehension(self, node: ir.Comprehension) -> Value:
         outer = dict(self._state.names)
@@ -866,7 +869,7 @@ class Run:
                 self._assign(node.generators[0][0], element, ir.Span(0, 0, 0, 0))
                 results.append(self._eval(node.element))
             self._state.names = outer
-            return Group(tuple(results))
+            return group(results)
         element = self._eval(node.element)
         self._state.names = outer
         return self.term("each", element)
@@ -886,7 +889,7 @@ class Run:
 
     def _operate(self, operator: str, values: list[Value]) -> Value:
         if operator == "+" and all(isinstance(v, Group) for v in values):
-            return Group(tuple(i for v in values if isinstance(v, Group) for i in v.items))
+            return group(i for v in values if isinstance(v, Group) for i in v.items)
         if all(isinstance(v, Unknown) for v in values):
             return UNKNOWN
         return self.term(operator, *values)
@@ -1182,7 +1185,7 @@ class Run:
             if name == "copy":
                 return thing
             count = self.term("count")
-            return self.term("each", element if name == "values" else Group((count, element)))
+            return self.term("each", element if name == "values" else group([count, element]))
         if name == "clear":
             for key in [k for k in self._state.heap if k[0] is thing]:
                 del self._state.heap[key]
@@ -1290,7 +1293,7 @@ def _hasattr(run: Run, positional: list[Value], _keywords: dict[str, Value], _sp
 
 
 def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
-    return positional[0] if positional else Group(())
+    return positional[0] if positional else group([])
 
 
 def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _span: ir.Span) -> Value:

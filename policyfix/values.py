@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,16 +68,16 @@ class Term:
     order: int  # when it first came up: terms and events share one clock
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A tuple of known length."""
+    """A tuple of known length. Made by `group`, so equal ones are the same object."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Either:
-    """One of several values, by branch."""
+    """One of several values, by branch. Made by `either`, so equal ones are the same object."""
 
     options: frozenset[Value]
 
@@ -132,6 +132,24 @@ class Method:
 Value = Unknown | Const | Term | Group | Either | Thing | Ref | Bound | Super | Local | Method
 
 
+# Values are compared by identity, which keeps every question about them linear in their size: equal tuples and
+# alternatives are made once. One run at a time fills these tables.
+_groups: dict[tuple[Value, ...], Group] = {}
+_eithers: dict[frozenset[Value], Either] = {}
+
+
+def forget() -> None:
+    """Empties the tables before a new run."""
+    _groups.clear()
+    _eithers.clear()
+
+
+def group(items: Iterable[Value]) -> Group:
+    """A tuple of values."""
+    key = tuple(items)
+    return _groups.setdefault(key, Group(key))
+
+
 def either(values: Iterable[Value]) -> Value:
     """One of the values. Unknown absorbs nothing: what is known of one path stays known."""
     options: dict[Value, None] = {}
@@ -146,7 +164,8 @@ def either(values: Iterable[Value]) -> Value:
         return UNKNOWN
     if len(options) > MAX_ALTERNATIVES:
         return Term("many", tuple(options), 0)  # what flows in stays visible
-    return Either(frozenset(options))
+    key = frozenset(options)
+    return _eithers.setdefault(key, Either(key))
 
 
 def options(value: Value) -> Iterable[Value]:
@@ -184,7 +203,6 @@ _CARRYING = VIEWS | frozenset(
     "torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice".split()
 )
 _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])
-_COPIES_OF_BYTES = frozenset("float long int half double bfloat16 short bool clone type".split())
 
 
 def parts(value: Value) -> Iterator[Value]:
@@ -197,8 +215,8 @@ def parts(value: Value) -> Iterator[Value]:
         yield from value.options
 
 
-def walk(value: Value) -> Iterator[Value]:
-    """The value and everything that it is made of, each once."""
+def walk(value: Value, enter: Callable[[Term], bool] = lambda _: True) -> Iterator[Value]:
+    """The value and everything that it is made of, each once; what `enter` refuses is not looked into."""
     seen: set[Value] = set()
     todo = [value]
     while todo:
@@ -206,7 +224,8 @@ def walk(value: Value) -> Iterator[Value]:
         if current not in seen:
             seen.add(current)
             yield current
-            todo.extend(parts(current))
+            if not isinstance(current, Term) or enter(current):
+                todo.extend(parts(current))
 
 
 def key_of(value: Value) -> str | None:
@@ -219,22 +238,37 @@ def key_of(value: Value) -> str | None:
 
 def aliases(value: Value, key: str, dtype: str) -> bool:
     """Whether, on some path, the value shares its storage with the entry `key`, of that dtype."""
-    if isinstance(value, Either):
-        return any(aliases(o, key, dtype) for o in value.options)
-    if key_of(value) == key:
-        return True
-    if not isinstance(value, Term) or not value.args:
-        return False
-    source = value.args[0]
-    if value.op in VIEWS:
-        return aliases(source, key, dtype)
-    if value.op == "index":
-        return _is_basic_index(value.args[1]) and aliases(source, key, dtype)
-    if value.op == "to":
-        return value.args[1:] == (Ref(External(f"torch.{dtype}")),) and aliases(source, key, dtype)
-    if value.op == dtype.removesuffix("32") and dtype not in _COPIES_OF_BYTES:
-        return aliases(source, key, dtype)
-    return False
+    return any(key_of(part) == key for part in _reach(value, lambda term: _shared(term, dtype)))
+
+
+def _shared(term: Term, dtype: str) -> Iterable[Value]:
+    """What a term shares its storage with."""
+    if not term.args or key_of(term) is not None:
+        return ()
+    source = term.args[:1]
+    if term.op in VIEWS or term.op == "each":
+        return source
+    if term.op == "index":
+        return source if _is_basic_index(term.args[1]) else ()
+    if term.op == "to":
+        return source if term.args[1:] == (Ref(External(f"torch.{dtype}")),) else ()
+    return term.args if term.op == "many" else ()
+
+
+def _reach(value: Value, through: Callable[[Term], Iterable[Value]]) -> Iterator[Value]:
+    """The value, its alternatives, and what `through` says that a term goes back to, each once."""
+    seen: set[Value] = set()
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        if isinstance(current, Either):
+            todo.extend(current.options)
+        elif isinstance(current, Term):
+            todo.extend(through(current))
 
 
 def _is_basic_index(index: Value) -> bool:
@@ -251,22 +285,22 @@ def comes_from(value: Value, key: str) -> bool:
 def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
     """The core results whose new state the value carries; True where its graph is still attached."""
     found: dict[Term, bool] = {}
-    if isinstance(value, (Either, Group)):
-        for part in parts(value):
-            _merge(found, states_of(part, attached))
-    elif isinstance(value, Term):
-        core = _state_part(value)
-        if core is not None:
-            found[core] = attached
-        elif value.op in _CARRYING:
-            for part in value.args:
-                _merge(found, states_of(part, attached and value.op != "detach"))
+    seen: set[tuple[Value, bool]] = set()
+    todo = [(value, attached)]
+    while todo:
+        current, attached = todo.pop()
+        if (current, attached) in seen:
+            continue
+        seen.add((current, attached))
+        if isinstance(current, (Either, Group)):
+            todo += [(part, attached) for part in parts(current)]
+        elif isinstance(current, Term):
+            core = _state_part(current)
+            if core is not None:
+                found[core] = found.get(core, False) or attached
+            elif current.op in _CARRYING:
+                todo += [(part, attached and current.op != "detach") for part in current.args]
     return found
-
-
-def _merge(into: dict[Term, bool], more: dict[Term, bool]) -> None:
-    for core, attached in more.items():
-        into[core] = into.get(core, False) or attached
 
 
 def _state_part(value: Term) -> Term | None:
@@ -295,37 +329,30 @@ def is_core_state(value: Value) -> bool:
 
 def is_fresh_state(value: Value) -> bool:
     """Whether an initial state is None or zeros on every path."""
-    match value:
-        case Const(value=None):
-            return True
-        case Either(options=choices):
-            return all(is_fresh_state(o) for o in choices)
-        case Group(items=items):
-            return bool(items) and all(is_fresh_state(i) for i in items)
-        case Term(op=op):
-            if op in _ZEROS:
-                return True
-            return op in _CARRYING and bool(value.args) and is_fresh_state(value.args[0])
-        case _:
-            return False
-
-
-def runs_over_time(value: Value) -> bool:
-    """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
-    shaping = {"view", "reshape", "unflatten", "unsqueeze", "einops.rearrange", "torch.unsqueeze"}
-    passing = {"transpose", "permute", "contiguous", "to", "float", "each", "many", "movedim", "swapaxes"}
-    passing |= {"torch.transpose", "torch.permute"}
     todo, seen = [value], set[Value]()
     while todo:
         current = todo.pop()
         if current in seen:
             continue
         seen.add(current)
-        if isinstance(current, Either):
-            todo.extend(current.options)
-        elif isinstance(current, Term):
-            if current.op in shaping:
-                return True
-            if current.op in passing and current.args:
-                todo.append(current.args[0])
-    return False
+        if isinstance(current, (Either, Group)) and any(True for _ in parts(current)):
+            todo.extend(parts(current))
+        elif isinstance(current, Term) and current.op in _CARRYING and current.args:
+            todo.append(current.args[0])
+        elif not (current == NONE or (isinstance(current, Term) and current.op in _ZEROS)):
+            return False
+    return True
+
+
+def runs_over_time(value: Value) -> bool:
+    """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
+    laid_out = _reach(value, lambda term: term.args[:1] if term.op in _REORDERING else ())
+    return any(isinstance(part, Term) and part.op in _LAYING_OUT for part in laid_out)
+
+
+_LAYING_OUT = frozenset(
+    "view reshape unflatten unsqueeze einops.rearrange torch.unsqueeze torch.reshape".split()
+)
+_REORDERING = frozenset(
+    "transpose permute contiguous to float each many movedim swapaxes torch.transpose torch.permute".split()
+)

@@ -26,9 +26,9 @@ class StateStore(nn.Module):
         hidden, (h, c) = self.lstm(features, (h, c))
         self.memory.remember(td, h, c)
 
-    The tensors follow `.to(device)` and `.to(dtype)`, but they are not buffers: they must stay out of the
-    `state_dict`, and DistributedDataParallel would overwrite them with rank 0's before every forward.
-    Copies and pickles of the module start empty.
+    The tensors follow `.to(device)` and `.to(dtype)`, but they are not buffers: DistributedDataParallel
+    copies rank 0's buffers to all ranks, and every rank has environments of its own. They stay out of the
+    `state_dict` too, and copies and pickles of the module start empty.
 
     Shapes: `group_ids` and `group_rows` int64 `[S]` (`group_rows` is the group's batch size, 0 where the slot
     is free); `states` float `[S, 2, L, R, H]`, h before c, with R the largest batch size met.
@@ -153,7 +153,7 @@ class StateStore(nn.Module):
         self.group_ids.index_copy_(0, slot, group)
         self.group_rows.index_fill_(0, slot, rows)
         state = torch.stack((h, c)).unsqueeze(0).to(self.states)
-        self.states[:, :, :, :rows].index_copy_(0, slot, state.detach())
+        self.states[:, :, :, :rows].index_copy_(0, slot, state)
 
     def _is_full(self, group: Tensor) -> bool:
         """Whether a CPU store has no slot for `group`. CPU memory is read in place: nothing is waited for."""

@@ -4,17 +4,18 @@ import os
 import re
 import subprocess
 import sysconfig
-from pathlib import Path
+
+from checkout import ROOT
 
 
-def test_the_demo_goes_as_told(root: Path) -> None:
+def test_the_demo_goes_as_told() -> None:
     path = sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"]
-    before = {file: file.read_bytes() for file in (root / "examples").rglob("*.py")}
+    before = {file: file.read_bytes() for file in (ROOT / "examples").rglob("*.py")}
     done = subprocess.run(
-        [root / "examples" / "demo.sh"], env={**os.environ, "PATH": path}, capture_output=True, text=True
+        [ROOT / "examples" / "demo.sh"], env={**os.environ, "PATH": path}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     codes = re.findall(r"^\[exit code (\d)\]$", done.stdout, re.MULTILINE)
     assert codes == ["1", "1", "1", "0", "0", "0"]  # check, verify, apply --diff; apply, check, verify
     assert "RecurrentPolicy" in done.stdout  # the diff
-    assert {file: file.read_bytes() for file in (root / "examples").rglob("*.py")} == before
+    assert {file: file.read_bytes() for file in (ROOT / "examples").rglob("*.py")} == before

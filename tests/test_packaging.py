@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+from checkout import ROOT, copy_checkout
 
 # Folders of the tree and the package each is installed as.
 ROOMS = {
@@ -54,6 +55,11 @@ def module_names(root: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
+def source_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_checkout(tmp_path_factory.mktemp("source") / "policyfix")
+
+
+@pytest.fixture(scope="module")
 def built(source_copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sdist and the wheel that is built *from the sdist*."""
     out = tmp_path_factory.mktemp("built")
@@ -68,8 +74,8 @@ def wheel_from_tree(source_copy: Path, tmp_path_factory: pytest.TempPathFactory)
     return next(out.glob("*.whl"))
 
 
-def test_the_wheel_is_the_tree(root: Path, wheel_from_tree: Path) -> None:
-    tree, wheel = shipped(root), without_metadata(wheel_contents(wheel_from_tree))
+def test_the_wheel_is_the_tree(wheel_from_tree: Path) -> None:
+    tree, wheel = shipped(ROOT), without_metadata(wheel_contents(wheel_from_tree))
     missing, foreign = sorted(tree.keys() - wheel.keys()), sorted(wheel.keys() - tree.keys())
     assert not missing, f"not in the wheel (packages and package-data of pyproject.toml): {missing}"
     assert not foreign, f"in the wheel, but not in the tree: {foreign}"
@@ -84,11 +90,11 @@ def test_nothing_lands_outside_policyfix(wheel_from_tree: Path) -> None:
     assert tops == {"policyfix", f"policyfix-{version}.dist-info"}
 
 
-def test_the_wheel_says_what_it_is(root: Path, wheel_from_tree: Path) -> None:
+def test_the_wheel_says_what_it_is(wheel_from_tree: Path) -> None:
     contents = wheel_contents(wheel_from_tree)
     info = next(name for name in contents if name.endswith(".dist-info/METADATA")).removesuffix("METADATA")
     metadata = contents[info + "METADATA"].decode()
-    assert contents[info + "licenses/LICENSE"] == (root / "LICENSE").read_bytes()
+    assert contents[info + "licenses/LICENSE"] == (ROOT / "LICENSE").read_bytes()
     assert "policyfix = policyfix.cli:main" in contents[info + "entry_points.txt"].decode()
     required = [line for line in metadata.splitlines() if line.startswith("Requires-Dist: ")]
     unconditional = [line for line in required if "extra ==" not in line]
@@ -103,11 +109,11 @@ def test_the_sdist_rebuilds_the_same_wheel(built: Path, wheel_from_tree: Path) -
     )
 
 
-def test_the_sdist_holds_the_sources_where_the_tree_has_them(root: Path, built: Path) -> None:
+def test_the_sdist_holds_the_sources_where_the_tree_has_them(built: Path) -> None:
     sdist = next(built.glob("*.tar.gz"))
     with tarfile.open(sdist) as archive:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix() for name in archive.getnames()}
-    wanted = {path.relative_to(root).as_posix() for room in ROOMS for path in (root / room).rglob("*.py")}
+    wanted = {path.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
     assert wanted | {"pyproject.toml", "LICENSE", "README.md"} <= names
 
 
@@ -157,5 +163,4 @@ def test_it_runs_as_a_module_and_as_a_script() -> None:
     version = run(sys.executable, "-m", "policyfix", "--version")
     script = Path(sysconfig.get_path("scripts")) / "policyfix"
     assert run(script, "--version") == version
-    root = Path(__file__).parents[1]
-    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"] in version
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] in version

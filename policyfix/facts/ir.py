@@ -304,7 +304,7 @@ class Parameter:
     annotation: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FunctionFacts:
     name: str
     qualname: str
@@ -323,7 +323,7 @@ class FunctionFacts:
         return frozenset(p.name for p in self.parameters if p.kind in ("positional", "keyword"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ClassFacts:
     name: str
     qualname: str

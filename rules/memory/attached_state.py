@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.flow import CoreCall, InPlace, Store
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.values import Const, Term, Value, parts
+from policyfix.values import Const, Term, Value, walk
 
 
 class AttachedState(Rule[PolicyClass]):
@@ -96,29 +96,21 @@ class AttachedState(Rule[PolicyClass]):
         return False
 
 
-def _earlier(value: Value) -> Iterator[str]:
+def _earlier(value: Value) -> set[str]:
     """Attributes whose earlier contents reach a value with their graph."""
-    if isinstance(value, Term):
-        if value.op == "earlier" and isinstance(value.args[0], Const):
-            yield str(value.args[0].value)
-        if value.op == "detach":
-            return
-    for part in parts(value):
-        yield from _earlier(part)
+    return {n for part in walk(value, lambda term: term.op != "detach") for n in _named(part, "earlier")}
 
 
 def _mentioned(value: Value) -> set[str]:
     """Attributes whose contents a value is made of, detached or not."""
-    names: set[str] = set()
-    if isinstance(value, Term):
-        if value.op == "earlier" and isinstance(value.args[0], Const):
-            names.add(str(value.args[0].value))
-        if value.op == "attribute" and isinstance(value.args[1], Const):
-            names.add(str(value.args[1].value))
-    for part in parts(value):
-        names |= _mentioned(part)
-    return names
+    return {n for part in walk(value) for op in ("earlier", "attribute") for n in _named(part, op)}
+
+
+def _named(value: Value, op: str) -> set[str]:
+    if isinstance(value, Term) and value.op == op and isinstance(value.args[-1], Const):
+        return {str(value.args[-1].value)}
+    return set()
 
 
 def _detached(value: Value) -> bool:
-    return (isinstance(value, Term) and value.op == "detach") or any(_detached(p) for p in parts(value))
+    return any(isinstance(part, Term) and part.op == "detach" for part in walk(value))

@@ -42,7 +42,7 @@ def main() -> None:
         events.flush()
 
     try:
-        prepare = _prepared(request)
+        prepare = prepared(request)
     except UnusableTargetError as error:
         tell("unusable", message=str(error))
         return
@@ -67,7 +67,7 @@ def _end_with_parent(requests: TextIO) -> None:
     os._exit(1)
 
 
-class _Benches:
+class Benches:
     """Hands every probe a bench of its own: same class and contract, a new random generator."""
 
     def __init__(self, policy_class: "type[nn.Module]", request: dict[str, Any]) -> None:
@@ -93,22 +93,23 @@ class _Benches:
         return Bench(self._class, self._contract, Environment(), self._keywords, self._seed, generator)
 
 
-def _prepared(request: dict[str, Any]) -> _Benches:
+def prepared(request: dict[str, Any]) -> Benches:
     """The benches for the requested class. Raises UnusableTargetError."""
     try:
         import tensordict  # noqa: F401  # before the user's folders come first on the path
-        import torch  # noqa: F401
+        import torch
 
         from .construction import ConstructionError
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("torch", "tensordict"):
             raise UnusableTargetError(NEEDS_TORCH) from None
         raise
+    torch.set_num_threads(1)  # batches are tiny: more threads only wait for each other, and sum in any order
     sys.path[:0] = request["before"]
     sys.path += request["after"]
     policy_class = _class(_module(request), request)
     try:
-        return _Benches(policy_class, request)
+        return Benches(policy_class, request)
     except ContractError as error:
         raise UnusableTargetError(str(error)) from None
     except ConstructionError as error:
@@ -158,7 +159,7 @@ def _class(module: ModuleType, request: dict[str, Any]) -> "type[nn.Module]":
     raise UnusableTargetError(f"{where} has no class {name}; {there}")
 
 
-def _run(probe: ProbeName, benches: _Benches, roots: list[Path]) -> dict[str, Any]:
+def _run(probe: ProbeName, benches: Benches, roots: list[Path]) -> dict[str, Any]:
     """One probe's result event."""
     from .harness import BrokenClauseError, NotApplicableError
 

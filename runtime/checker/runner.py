@@ -116,7 +116,7 @@ def verify(
     try:
         read_contract(contract)
         probes = selected(select, ignore)
-        request = _request(locate(target, search_path), contract, search_path, seed)
+        request = request_for(locate(target, search_path), contract, search_path, seed)
         results = _run(request, probes, python, timeout, max(startup_timeout, timeout))
     except (ContractError, TargetError, UnknownProbeError, _NoProbeRanError) as error:
         return Verification(target, error=str(error))
@@ -153,7 +153,8 @@ def _matches(probe: ProbeName, wanted: str) -> bool:
     )
 
 
-def _request(target: Target, contract: Path, search_path: Sequence[Path], seed: int) -> dict[str, Any]:
+def request_for(target: Target, contract: Path, search_path: Sequence[Path], seed: int) -> dict[str, Any]:
+    """What the child is told, but for the probes. `before` and `after` are folders for its `sys.path`."""
     return {
         "module": target.module,
         "class_name": target.class_name,
@@ -183,7 +184,7 @@ def _run(
                 child.await_event("ready", startup_timeout)
             except (_NoProbeRanError, _ChildLostError) as lost:
                 if not results:
-                    raise _NoProbeRanError(_startup_message(lost, child, request)) from None
+                    raise _NoProbeRanError(_startup_message(lost, child, python, request)) from None
                 results += [
                     _result(probe, "error", f"the next child did not start: {lost}", 0.0)
                     for probe in remaining
@@ -197,9 +198,11 @@ def _run(
     return tuple(results)
 
 
-def _startup_message(lost: Exception, child: "_Child", request: dict[str, Any]) -> str:
+def _startup_message(lost: Exception, child: "_Child", python: str, request: dict[str, Any]) -> str:
     if isinstance(lost, _NoProbeRanError):
         return str(lost)
+    if "No module named 'policyfix'" in child.tail() or "No module named policyfix" in child.tail():
+        return f"{python} cannot import policyfix: {python} -m pip install 'policyfix[runtime]'"
     what = f"{request['module']}:{request['class_name']}"
     return f"while importing and building {what} the child {lost}{child.tail()}"
 

@@ -35,12 +35,13 @@ class Recording:
 
 
 def probe(bench: Bench) -> str:
+    reachable = bench.reachable_actions()
     variants: dict[str, Callable[[], Differences]] = {
-        "no boundary": lambda: _from_reset(bench),
-        "done inside the row": lambda: _from_reset(bench, done_at=((1, 2), (3, 0))),
-        "truncation inside the row": lambda: _from_reset(bench, truncated_at=((2, 3), (0, 5))),
-        "row that starts in mid-episode": lambda: _mid_episode(bench),
-        "two interleaved groups": lambda: _interleaved(bench),
+        "no boundary": lambda: _from_reset(bench, reachable),
+        "done inside the row": lambda: _from_reset(bench, reachable, done_at=((1, 2), (3, 0))),
+        "truncation inside the row": lambda: _from_reset(bench, reachable, truncated_at=((2, 3), (0, 5))),
+        "row that starts in mid-episode": lambda: _mid_episode(bench, reachable),
+        "two interleaved groups": lambda: _interleaved(bench, reachable),
     }
     broken, sound = [], []
     for name, run in variants.items():
@@ -66,42 +67,44 @@ def probe(bench: Bench) -> str:
 
 def _from_reset(
     bench: Bench,
+    reachable: Tensor,
     done_at: tuple[tuple[int, int], ...] = (),
     truncated_at: tuple[tuple[int, int], ...] = (),
 ) -> Differences:
     policy = bench.policy()
     dones = bench.flags(BATCH, STEPS, at=done_at)
     truncateds = bench.flags(BATCH, STEPS, at=truncated_at)
-    return _replayed(bench, bench.twin(policy), _record(bench, policy, dones, truncateds), group=0)
+    return _replayed(bench, bench.twin(policy), _record(bench, policy, reachable, dones, truncateds), group=0)
 
 
-def _mid_episode(bench: Bench) -> Differences:
+def _mid_episode(bench: Bench, reachable: Tensor) -> Differences:
     policy, twin = bench.policy(), bench.policy()
     memory = bench.contract.memory
     if not all(callable(getattr(policy, name, None)) for name in (memory.get, memory.set)):
         raise NotApplicableError(f"the policy has no {memory.get} and {memory.set} (see PV202)")
     quiet = bench.flags(BATCH, STEPS)
-    _record(bench, policy, quiet[:, :3], quiet[:, :3])
+    _record(bench, policy, reachable, quiet[:, :3], quiet[:, :3])
     snapshot = copy.deepcopy(getattr(policy, memory.get)())
-    recording = _record(bench, policy, quiet, quiet)
+    recording = _record(bench, policy, reachable, quiet, quiet)
     getattr(twin, memory.set)(snapshot)
     return _replayed(bench, twin, recording, group=0)
 
 
-def _interleaved(bench: Bench) -> Differences:
+def _interleaved(bench: Bench, reachable: Tensor) -> Differences:
     policy, groups = bench.policy(), (0, BATCH)
     quiet = bench.flags(BATCH, 1)
     parts: dict[int, list[Recording]] = {group: [] for group in groups}
     for _ in range(STEPS):
         for group in groups:
-            parts[group].append(_record(bench, policy, quiet, quiet, group))
+            parts[group].append(_record(bench, policy, reachable, quiet, quiet, group))
     first, second = (_replayed(bench, bench.twin(policy), _joined(parts[group]), group) for group in groups)
     return {key: max(first[key], second[key]) for key in first}
 
 
-def _record(bench: Bench, policy: Any, dones: Tensor, truncateds: Tensor, group: int = 0) -> Recording:
+def _record(
+    bench: Bench, policy: Any, reachable: Tensor, dones: Tensor, truncateds: Tensor, group: int = 0
+) -> Recording:
     observations, actions, outputs = [], [], []
-    reachable = bench.reachable_actions()
     for done, truncated in zip(dones.T, truncateds.T, strict=True):
         observed = bench.observations(BATCH)
         td = bench.step(policy, observed.clone(), dones=done, truncateds=truncated, group=group)

@@ -10,7 +10,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-H, FEATURES, CELLS, ROWS = 16, 24, 121, 40
+H, FEATURES, CELLS, ROWS = 16, 24, 121, 22
 
 
 class Net(nn.Module):
@@ -73,7 +73,7 @@ class Agent(nn.Module):
             features.view(batch, steps, -1).unbind(1), self.resets(td, batch, steps).unbind(1), strict=True
         ):
             going_on = (~starts).view(1, batch, 1)
-            out, (h, c) = self.lstm(x.unsqueeze(0), (h * going_on, c * going_on))
+            out, (h, c) = self.core(x.unsqueeze(0), (h * going_on, c * going_on))
             hidden.append(out[0])
         self.remember(td, h, c, training=action is not None)
         logits, value = self.net.decode(torch.stack(hidden, 1).reshape(batch * steps, -1))
@@ -82,6 +82,9 @@ class Agent(nn.Module):
             return self.write_rollout(td, log_probs, value)
         self.write_training(rows, log_probs, value, self.evaluated(log_probs, action.reshape(-1, 2)))
         return self.reshaped(rows, batch, steps)
+
+    def core(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        return self.lstm(x, state)
 
     def read(self, td: TensorDict) -> Tensor:
         return td["env_obs"]
@@ -529,11 +532,10 @@ class FeedForward(Agent):
 
     def __init__(self, *args, **config):
         super().__init__(*args, **config)
-        self.lstm = None
+        del self.lstm
 
-    def forward(self, td, state=None, action=None):
-        self.lstm = lambda x, state: (x, state)
-        return super().forward(td, state, action)
+    def core(self, x, state):
+        return x, state
 
     def remember(self, td, h, c, training):
         pass

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import lstm_agent
 import pytest
-from torch import nn
-
 from policyfix.runtime import RecurrentPolicy
 from policyfix.runtime.checker.harness import Bench, BrokenClauseError, NotApplicableError
 from policyfix.runtime.checker.probes import probe_names
+from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -120,3 +119,22 @@ def test_a_broken_clause_fails_its_probe_and_nothing_unrelated(
 
 def test_every_probe_is_broken_by_some_policy() -> None:
     assert {case[1].split()[0] for case in BROKEN} == set(CODES)
+
+
+def test_a_feed_forward_policy_skips_what_is_about_state(bench_of: Callable[..., Bench]) -> None:
+    results = {code: status(bench_of(lstm_agent.FeedForward), code)[0] for code in CODES}
+    assert {code for code, result in results.items() if result == "skipped"} == {
+        "PV201", "PV202", "PV203", "PV204", "PV205",
+    }  # fmt: skip
+    assert set(results.values()) == {"pass", "skipped"}
+
+
+def test_what_cannot_be_judged_is_skipped_with_the_probe_that_says_why(
+    bench_of: Callable[..., Bench],
+) -> None:
+    forgets, no_clipping = bench_of(lstm_agent.Forgets), bench_of(lstm_agent.NoClipping)
+    for code in ("PV201", "PV203", "PV204"):
+        assert status(forgets, code)[0] == "skipped"
+        assert "PV205" in status(forgets, code)[1]
+    for code in ("PV302", "PV303"):
+        assert status(no_clipping, code) == ("skipped", "the policy has no clip_weights (see PV301)")
