@@ -102,7 +102,7 @@ def check(
     files = {path.absolute(): str(path) for path in sources.discover(paths, exclude)}
     reader = Reader(overlay)
     project = Project(reader.facts, files)
-    chosen = [r() for r in (rules if rules is not None else rule.discover())]
+    chosen = [r() for r in (rule.discover() if rules is None else rules)]
     result = Result(files=len(files))
 
     def headers_of(path: Path) -> index.Headers | None:

@@ -736,9 +736,9 @@ class Run:
                 return either(items)
             case Thing(kind="dict" | "list"):
                 if isinstance(index, Const) and isinstance(index.value, str):
-                    held = self._state.heap.get((owner, index.value))
-                    if held is not None:
-                        return held
+                    entry = self._state.heap.get((owner, index.value))
+                    if entry is not None:
+                        return entry
                 held = [v for (thing, _), v in self._state.heap.items() if thing is owner]
                 return either(held) if held else UNKNOWN
             case Term():
@@ -848,7 +848,7 @@ class Run:
     def _sequence(self, kind: str, items: tuple[ir.Expr, ...]) -> Value:
         values = [self._eval(item) for item in items]
         if any(isinstance(item, ir.Starred) for item in items):
-            return self.term("each", either(v.args[0] if _is_each(v) else v for v in values))
+            return self.term("each", either(_inside(v) for v in values))
         if kind == "list" and not values:
             return Thing("list")
         return group(values)
@@ -1187,8 +1187,8 @@ class Run:
             count = self.term("count")
             return self.term("each", element if name == "values" else group([count, element]))
         if name == "clear":
-            for key in [k for k in self._state.heap if k[0] is thing]:
-                del self._state.heap[key]
+            for entry in [k for k in self._state.heap if k[0] is thing]:
+                del self._state.heap[entry]
             return NONE
         if name == "keys":
             return self.term("keys")
@@ -1229,8 +1229,9 @@ class Run:
         return UNKNOWN
 
 
-def _is_each(value: Value) -> bool:
-    return isinstance(value, Term) and value.op == "each"
+def _inside(value: Value) -> Value:
+    """The element of an iterated value, else the value."""
+    return value.args[0] if isinstance(value, Term) and value.op == "each" else value
 
 
 def _key(value: Value) -> str:

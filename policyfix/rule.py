@@ -126,7 +126,7 @@ class Rule(ABC, Generic[Subject]):
 
 
 @cache
-def discover() -> tuple[type[Rule[object]], ...]:
+def discover() -> tuple[type[Rule[PolicyClass]], ...]:
     """Every rule: ours and those of installed packages, by code."""
     found = {r.code: r for module in modules_of(PACKAGE, ENTRY_POINTS) for r in _defined(module)}
     return tuple(found[code] for code in sorted(found))
@@ -142,7 +142,7 @@ def modules_of(package: str, group: str) -> Iterator[ModuleType]:
             yield importlib.import_module(info.name)
 
 
-def _defined(module: ModuleType) -> Iterator[type[Rule[object]]]:
+def _defined(module: ModuleType) -> Iterator[type[Rule[PolicyClass]]]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__:
             yield value

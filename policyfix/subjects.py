@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow import CoreCall, Escape, KeyRead, KeyWrite, Place, Run, Store, Trace
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.values import (
+    CORES,
     NONE,
     TENSORDICT_ONLY,
     TENSORDICTS,
@@ -128,7 +129,8 @@ class PolicyClass:
         if self.forward is not None:
             function, owner = self.forward
             run.recall(thing, kept)
-            for mode, action in enumerate((NONE, run.term("action"))):
+            actions: tuple[Value, Value] = (NONE, run.term("action"))
+            for mode, action in enumerate(actions):
                 with run.aside():
                     arguments = self._forward_arguments(run, function, action)
                     traces[mode] = run.call(thing, function, owner, arguments)
@@ -296,8 +298,30 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
         facts = todo.pop(0)
         todo[:0] = facts.classes
         linked = project.link(facts, module)
-        if linked.is_module and linked.find("forward") is not None:
+        if linked.is_module and linked.find("forward") is not None and _can_matter(linked, contract):
             yield PolicyClass(linked, contract)
+
+
+def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all.
+    Everything else is not worth following."""
+    words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
+    return cls.inherits(contract.base) or any(
+        words & _words(part) for base in cls.linked for part in (base.facts, base.module.facts.assigned)
+    )
+
+
+@cache
+def _words(tree: object) -> frozenset[object]:
+    """Names and string literals in facts."""
+    words: set[object] = set()
+    for node in ir.nodes(tree):
+        match node:
+            case ir.Name(id=word) | ir.Attribute(name=word):
+                words.add(word)
+            case ir.Literal(value=str(word)):
+                words.add(word)
+    return frozenset(words)
 
 
 def _reaches(name: str, constructor: Found, cls: LinkedClass) -> bool | None:
@@ -318,20 +342,15 @@ def _uses(
     spread: str, body: object, name: str, owner: LinkedClass, cls: LinkedClass
 ) -> Iterator[bool | None]:
     """For every use of `**kwargs` in a function body: whether the keyword reaches somebody through it."""
-    if isinstance(body, ir.Call):
-        forwards = [a for a in body.arguments if a.star == "**" and a.value == ir.Name(spread)]
-        if forwards:
-            yield _receives(name, body, owner, cls)
-        rest = [a for a in body.arguments if a not in forwards]
-        yield from _uses(spread, (body.function, *rest), name, owner, cls)
-    elif body == ir.Name(spread):
-        yield True  # read, popped from, handed on: somebody looks at it
-    elif isinstance(body, tuple):
-        for part in body:
-            yield from _uses(spread, part, name, owner, cls)
-    elif hasattr(body, "__dataclass_fields__"):
-        for field in body.__dataclass_fields__:
-            yield from _uses(spread, getattr(body, field), name, owner, cls)
+    handed_on: set[int] = set()
+    for node in ir.nodes(body):
+        if isinstance(node, ir.Call):
+            forwards = [a.value for a in node.arguments if a.star == "**" and a.value == ir.Name(spread)]
+            if forwards:
+                handed_on |= {id(value) for value in forwards}
+                yield _receives(name, node, owner, cls)
+        elif node == ir.Name(spread) and id(node) not in handed_on:
+            yield True  # read, popped from, handed to a helper: somebody looks at it
 
 
 def _receives(name: str, call: ir.Call, owner: LinkedClass, cls: LinkedClass) -> bool | None:

@@ -132,8 +132,8 @@ class Method:
 Value = Unknown | Const | Term | Group | Either | Thing | Ref | Bound | Super | Local | Method
 
 
-# Values are compared by identity, which keeps every question about them linear in their size: equal tuples and
-# alternatives are made once. One run at a time fills these tables.
+# Values are compared by identity, which keeps every question about them linear in their size: equal tuples
+# and alternatives are made once. One run at a time fills these tables.
 _groups: dict[tuple[Value, ...], Group] = {}
 _eithers: dict[frozenset[Value], Either] = {}
 

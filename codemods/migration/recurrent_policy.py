@@ -103,25 +103,11 @@ def _wrapper(policy: PolicyClass) -> LinkedClass:
     others = {f.name for f in wrapper.facts.functions} - WRAPPER_METHODS
     if others:
         raise _Unlike(f"its base {wrapper.name} also defines {', '.join(sorted(others))}")
-    lost = {"cell", "forward_eval"} & _own_attributes(policy.cls.facts)
+    used = {node.name for node in ir.nodes(policy.cls.facts.functions) if isinstance(node, ir.Attribute)}
+    lost = {"cell", "forward_eval"} & used
     if lost:
         raise _Unlike(f"it uses self.{sorted(lost)[0]}, which the runtime's base class does not have")
     return wrapper
-
-
-def _own_attributes(facts: ir.ClassFacts) -> set[str]:
-    """Names that the methods of a class look up on anything."""
-    names: set[str] = set()
-    todo: list[object] = [f.body for f in facts.functions]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, ir.Attribute):
-            names.add(node.name)
-        if isinstance(node, tuple):
-            todo.extend(node)
-        elif hasattr(node, "__dataclass_fields__"):
-            todo.extend(getattr(node, field) for field in node.__dataclass_fields__)
-    return names
 
 
 def _layers(policy: PolicyClass, wrapper: LinkedClass) -> int | None:
@@ -325,7 +311,7 @@ def _recognise_conversions(policy: PolicyClass) -> None:
             for part in walk(trace.returned)
             if isinstance(part, Unknown) or (isinstance(part, Term) and part.op not in known)
         ]
-        if strange or trace.of(Store) or trace.of(InPlace) or trace.of(Escape):
+        if strange or any(isinstance(event, Store | InPlace | Escape) for event in trace.events):
             raise _Unlike(f"its {name} does more than look actions up")
 
 
@@ -379,23 +365,11 @@ def _constructor(
     yield from tree.add_parameters(function, new)
     passed = {a.keyword.value for a in call.args if a.keyword is not None}
     arguments = [f"{name}={name}" for name in parameters if name not in passed]
-    if not any(a.star == "**" for a in call.args) and (spread is None or not _reads(facts, handed_on)):
+    if not any(a.star == "**" for a in call.args) and (
+        spread is None or ir.Name(handed_on) not in ir.nodes(facts.body)
+    ):
         arguments.append(f"**{handed_on}")
     yield from tree.add_arguments(call, arguments)
-
-
-def _reads(function: ir.FunctionFacts, name: str) -> bool:
-    """Whether a function's body uses a name."""
-    todo: list[object] = [function.body]
-    while todo:
-        node = todo.pop()
-        if node == ir.Name(name):
-            return True
-        if isinstance(node, tuple):
-            todo.extend(node)
-        elif hasattr(node, "__dataclass_fields__"):
-            todo.extend(getattr(node, field) for field in node.__dataclass_fields__)
-    return False
 
 
 def _super_call(function: cst.FunctionDef) -> cst.Call:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import libcst as cst
 
 from policyfix.codemod import Codemod, Plan, Refusal, SourceTree
@@ -25,7 +23,13 @@ class CloneBeforeWriting(Codemod):
         if function is None:
             return Refusal("the function around the write is not known")
         others = _aliases(function, name) - {name}
-        later = {n for s in _after(function.body, finding.line) for n in _names(s)}
+        later = {
+            node.id
+            for statement in ir.nodes(function.body)
+            if getattr(getattr(statement, "span", None), "line", 0) > finding.line
+            for node in ir.nodes(statement)
+            if isinstance(node, ir.Name)
+        }
         if others & later:
             other = sorted(others & later)[0]
             return Refusal(f"{other} is another name for the same tensor and is read afterwards")
@@ -61,7 +65,7 @@ def _enclosing(policy: PolicyClass, finding: Finding) -> ir.FunctionFacts | None
 def _aliases(function: ir.FunctionFacts, name: str) -> set[str]:
     """Names that may stand for the same tensor: assigned from one another, views included."""
     group = {name}
-    assigns = [s for s in _all(function.body) if isinstance(s, ir.Assign)]
+    assigns = [s for s in ir.nodes(function.body) if isinstance(s, ir.Assign)]
     for _ in assigns:
         for assign in assigns:
             targets = {t.id for t in assign.targets if isinstance(t, ir.Name)}
@@ -83,32 +87,3 @@ def _root(value: ir.Expr) -> str | None:
                 value = inner
             case _:
                 return None
-
-
-def _all(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Stmt]:
-    todo = list(body)
-    while todo:
-        statement = todo.pop(0)
-        yield statement
-        for field in ("body", "orelse", "final"):
-            todo += getattr(statement, field, ())
-        for blocks in (getattr(statement, "handlers", ()), getattr(statement, "cases", ())):
-            todo += [s for block in blocks for s in block]
-
-
-def _after(body: tuple[ir.Stmt, ...], line: int) -> Iterator[ir.Stmt]:
-    for statement in _all(body):
-        span = getattr(statement, "span", None)
-        if span is not None and span.line > line:
-            yield statement
-
-
-def _names(node: object) -> Iterator[str]:
-    if isinstance(node, ir.Name):
-        yield node.id
-    elif isinstance(node, tuple):
-        for part in node:
-            yield from _names(part)
-    elif hasattr(node, "__dataclass_fields__"):
-        for field in node.__dataclass_fields__:
-            yield from _names(getattr(node, field))

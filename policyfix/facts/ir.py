@@ -7,6 +7,7 @@ hashable and picklable, and hold no reference to libcst.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 
@@ -342,6 +343,18 @@ class ClassFacts:
         return self.function(name) is not None or any(key == name for key, _ in self.attributes)
 
 
+def nodes(tree: object) -> Iterator[object]:
+    """Every node of a statement, an expression or a tuple of them, the tree itself included."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, tuple):
+            todo.extend(node)
+        elif hasattr(node, "__dataclass_fields__"):
+            yield node
+            todo.extend(getattr(node, name) for name in node.__dataclass_fields__)
+
+
 @dataclass(frozen=True, slots=True)
 class ModuleFacts:
     """Everything that one file says of itself. `path` is as given, `is_package` for `__init__.py`."""
@@ -360,6 +373,6 @@ class ModuleFacts:
             for binding in self.imports:
                 self._by_name[binding.name] = binding
             self._by_name.update(self.assigned)
-            for definition in (*self.functions, *self.classes):
-                self._by_name[definition.name] = definition
+            self._by_name.update((function.name, function) for function in self.functions)
+            self._by_name.update((cls.name, cls) for cls in self.classes)
         return self._by_name.get(name)  # type: ignore[return-value]

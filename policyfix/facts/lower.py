@@ -283,11 +283,12 @@ class _Lowering:
     def _subscript(self, node: cst.Subscript) -> ir.Expr:
         items: list[ir.Expr] = []
         for element in node.slice:
-            if isinstance(element.slice, cst.Slice):
-                bounds = (element.slice.lower, element.slice.upper, element.slice.step)
-                items.append(ir.Slice(tuple(None if b is None else self._expr(b) for b in bounds)))
-            else:
-                items.append(self._expr(element.slice.value))
+            match element.slice:
+                case cst.Slice(lower=lower, upper=upper, step=step):
+                    bounds = (None if b is None else self._expr(b) for b in (lower, upper, step))
+                    items.append(ir.Slice(tuple(bounds)))
+                case cst.Index(value=value):
+                    items.append(self._expr(value))
         return ir.Subscript(self._expr(node.value), tuple(items))
 
     def _unary(self, node: cst.UnaryOperation) -> ir.Expr:

@@ -73,11 +73,10 @@ class AttachedState(Rule[PolicyClass]):
                 trace = policy.evaluate(function.name)
                 if trace is None:
                     continue
-                for event in (*trace.of(Store), *trace.of(InPlace)):
-                    value = event.value if isinstance(event, Store) else event.target
-                    mentions = attribute in _mentioned(value)
-                    if mentions and (isinstance(event, InPlace) or _detached(value)):
-                        return True
+                replaced = [store.value for store in trace.of(Store) if _detached(store.value)]
+                overwritten = [write.target for write in trace.of(InPlace)]
+                if any(attribute in _mentioned(value) for value in replaced + overwritten):
+                    return True
         return False
 
     @staticmethod

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from policyfix.runtime.checker import ProbeResult, Verification
 
 from policyfix.cli.verify import verify
+from policyfix.runtime.checker import ProbeResult, Verification
 
 AGENTS = Path(__file__).parents[1] / "runtime" / "checker"
 

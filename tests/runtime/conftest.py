@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from policyfix.runtime import RecurrentPolicy
 from tensordict import TensorDict
 from torch import Tensor, nn
+
+from policyfix.runtime import RecurrentPolicy
 
 OBS_SHAPE = (4, 3)
 MAXIMA = (0, 1, 3)  # 7 joint actions

@@ -2,8 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policyfix.runtime import actions as codec
 from torch.distributions import Categorical
+
+from policyfix.runtime import actions as codec
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=10))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from policyfix.runtime import RecurrentPolicy
 from safetensors.torch import load_file
 from tensordict import TensorDict
 from torch import Tensor, nn
+
+from policyfix.runtime import RecurrentPolicy
 
 ROOT = Path(__file__).parents[2]
 WHOLE = ROOT.parent / "shared" / "golden"

@@ -2,8 +2,9 @@ import subprocess
 import sys
 import textwrap
 
-import policyfix.runtime
 import pytest
+
+import policyfix.runtime
 
 
 def run(code: str) -> str:

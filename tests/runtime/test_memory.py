@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policyfix.runtime import StateStore
 from tensordict import TensorDict
 from torch import Tensor
+
+from policyfix.runtime import StateStore
 
 LAYERS, HIDDEN = 2, 3
 

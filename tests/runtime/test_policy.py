@@ -6,9 +6,10 @@ import warnings
 
 import pytest
 import torch
-from policyfix.runtime import RecurrentPolicy, write_stamps
 from tensordict import TensorDict
 from torch import Tensor, nn
+
+from policyfix.runtime import RecurrentPolicy, write_stamps
 
 
 def actions(*shape: int, kind: int = 2, argument: int = 1) -> Tensor:

@@ -2,9 +2,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+
 from policyfix.runtime import clip_weights
 from policyfix.runtime.weights import InitialWeights, weight_metrics
-from torch import nn
 
 
 def model() -> nn.Module:

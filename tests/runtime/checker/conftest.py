@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+
+import policyfix
 from policyfix.runtime.checker import construction
 from policyfix.runtime.checker.contract import Contract, read_contract
 from policyfix.runtime.checker.environment import Environment
 from policyfix.runtime.checker.harness import Bench
-from torch import nn
-
-import policyfix
 
 CONTRACT = Path(policyfix.__file__).parent / "contracts" / "metta.yaml"
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import lstm_agent
 import pytest
+from torch import nn
+
 from policyfix.runtime import RecurrentPolicy
 from policyfix.runtime.checker.harness import Bench, BrokenClauseError, NotApplicableError
 from policyfix.runtime.checker.probes import probe_names
-from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -11,6 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
+
 from policyfix.runtime.checker import ProbeResult, Verification, verify
 from policyfix.runtime.checker.__main__ import UnusableTargetError, prepared
 from policyfix.runtime.checker.runner import request_for

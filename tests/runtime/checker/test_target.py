@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from policyfix.runtime.checker.target import TargetError, locate
 
 

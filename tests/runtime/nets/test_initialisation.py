@@ -1,4 +1,5 @@
 import torch
+
 from policyfix.runtime import MaskedLSTM
 from policyfix.runtime.nets.initialisation import initialise_lstm_
 

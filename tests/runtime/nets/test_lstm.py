@@ -2,9 +2,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
+
 from policyfix.runtime import MaskedLSTM, masked_lstm
 from policyfix.runtime.nets import lstm as module
-from torch import Tensor, nn
 
 State = tuple[Tensor, Tensor]
 
