@@ -10,14 +10,15 @@ import sys
 import tokenize
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange
 
+from policyfix.facts.positions import positions
 from policyfix.rule import Finding, Fix, Tier, modules_of
 from policyfix.sources import Source
 from policyfix.subjects import PolicyClass
@@ -99,16 +100,12 @@ class SourceTree:
         self.text = source.text
 
     @cached_property
-    def _wrapper(self) -> MetadataWrapper:
-        return MetadataWrapper(cst.parse_module(self.text), unsafe_skip_copy=True)
-
-    @property
     def module(self) -> cst.Module:
-        return self._wrapper.module
+        return cst.parse_module(self.text)
 
     @cached_property
-    def _positions(self) -> Any:
-        return self._wrapper.resolve(PositionProvider)
+    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        return positions(self.module)
 
     @cached_property
     def _line_starts(self) -> list[int]:
@@ -134,7 +131,7 @@ class SourceTree:
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Start and end offset of a node, without the comments and blank lines before it."""
-        position = cast(CodeRange, self._positions[node])
+        position = self._positions[node]
         return (
             self.offset(position.start.line, position.start.column),
             self.offset(position.end.line, position.end.column),

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange
 
 from policyfix.facts import ir
+from policyfix.facts.positions import positions
 
 NOWHERE = ir.Span(0, 0, 0, 0)
 
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
     """Facts of one decoded file. Raises `libcst.ParserSyntaxError` where the text is not Python."""
-    wrapper = MetadataWrapper(cst.parse_module(source), unsafe_skip_copy=True)
-    return _Lowering(wrapper.resolve(PositionProvider), path).module(wrapper.module)
+    tree = cst.parse_module(source)
+    return _Lowering(positions(tree), path).module(tree)
 
 
 class _Lowering:
     """Lowers one tree. Holds the positions and the qualified name of the scope it stands in."""
 
-    def __init__(self, positions: Any, path: str) -> None:
+    def __init__(self, positions: Mapping[cst.CSTNode, CodeRange], path: str) -> None:
         self._positions = positions
         self._path = path
         self._scope: list[str] = []
@@ -348,7 +349,7 @@ class _Lowering:
         return ir.Opaque()
 
     def _span(self, node: cst.CSTNode) -> ir.Span:
-        position = cast("CodeRange | None", self._positions.get(node))
+        position = self._positions.get(node)
         if position is None:
             return NOWHERE
         start, end = position.start, position.end

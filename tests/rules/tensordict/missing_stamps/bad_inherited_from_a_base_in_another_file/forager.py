@@ -1,0 +1,11 @@
+import base
+
+Root = base.Recurrent
+
+
+class Forager(Root):
+    pass
+
+
+class Hunter(Forager):
+    pass

@@ -1,0 +1,5 @@
+from elsewhere.base import Recurrent
+
+
+class Forager(Recurrent):  # expect: PF101
+    pass

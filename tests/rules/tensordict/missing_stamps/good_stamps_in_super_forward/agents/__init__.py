@@ -1,0 +1,1 @@
+from .forager import Forager
