@@ -2,9 +2,9 @@
 
     python benchmarks/check.py TREE [--against "torchfix TREE"]... [--runs 5]
 
-Each command of `--against` is run as it stands; TREE in it is replaced by the tree. Prints the median wall time
-of every command and its ratio to `policyfix check`, paired run by run, so that a change of the machine's speed
-cancels out.
+Each command of `--against` is run as it stands; TREE in it is replaced by the tree. Prints the median wall
+time of every command and its ratio to `policyfix check`, paired run by run, so that a change of the machine's
+speed cancels out.
 """
 
 from __future__ import annotations
@@ -42,9 +42,8 @@ def main() -> None:
     for taken, command in zip(times, (ours, *others), strict=True):
         ratio = statistics.median(t / base for t, base in zip(taken, times[0], strict=True))
         name = " ".join(w.rpartition("/")[2] for w in command[:5])
-        print(
-            f"{name:<44} {statistics.median(taken):>7.2f}s {min(taken):>7.2f}s {max(taken):>7.2f}s   {ratio:.2f}x"
-        )
+        figures = (statistics.median(taken), min(taken), max(taken))
+        print(f"{name:<44} " + " ".join(f"{figure:>7.2f}s" for figure in figures) + f"   {ratio:.2f}x")
 
 
 if __name__ == "__main__":

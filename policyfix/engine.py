@@ -22,7 +22,7 @@ from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass, policies
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """A file that was not checked, or not wholly: never a green run."""
 
@@ -75,8 +75,11 @@ class Reader:
             with _collector_paused():
                 return extract(source.text, str(path))
         except cst.ParserSyntaxError as error:
-            reason = f"is not valid Python: {error.message.splitlines()[0]}"
-            self.problems[path.absolute()] = Problem(str(path), error.raw_line, reason)
+            # Python's own message is the clearer one, where it refuses the file too.
+            refused = _syntax_error(source.data)
+            line = error.raw_line if refused is None else refused.lineno
+            reason = error.message.splitlines()[0] if refused is None else refused.msg
+            self.problems[path.absolute()] = Problem(str(path), line, f"is not valid Python: {reason}")
         except RecursionError:
             self.problems[path.absolute()] = Problem(str(path), None, "is nested too deeply to be read")
         return None
@@ -87,11 +90,21 @@ class Reader:
         if source is None:
             return
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                ast.parse(source.data)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            self.facts(path)  # libcst reads newer syntax than the interpreter may know
+            if _syntax_error(source.data) is not None:
+                self.facts(path)  # libcst reads newer syntax than the interpreter may know
+        except (ValueError, RecursionError, MemoryError):
+            self.facts(path)
+
+
+def _syntax_error(data: bytes) -> SyntaxError | None:
+    """What the interpreter says against a source."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            ast.parse(data)
+        except SyntaxError as error:
+            return error
+    return None
 
 
 @contextmanager
@@ -113,8 +126,9 @@ def check(
     overlay: Mapping[Path, sources.Source] | None = None,
     exclude: Iterable[str] = (),
 ) -> Result:
-    """Checks the Python files under the paths. Raises `FileNotFoundError` for a path that does not exist."""
-    files = {path.absolute(): str(path) for path in sources.discover(paths, exclude)}
+    """Checks the Python files under the paths, less those that the globs of `exclude` match."""
+    selection = sources.discover(paths, exclude)
+    files = {path.absolute(): str(path) for path in selection.files}
     reader = Reader(overlay)
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
@@ -136,11 +150,13 @@ def check(
                 _ask(policy, chosen, result)
     found = _settle(result, files)
     result.findings = _with_fixes(found, result.subjects, reader)
-    result.problems += sorted(
+    result.problems += [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
+    result.problems += [
         Problem(files[p], problem.line, problem.message)
         for p, problem in reader.problems.items()
         if p in files
-    )
+    ]
+    result.problems.sort(key=lambda p: (p.path, p.line or 0, p.message))
     return result
 
 

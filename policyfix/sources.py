@@ -6,7 +6,7 @@ import io
 import os
 import tokenize
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -36,34 +36,42 @@ class Source:
     encoding: str  # as `tokenize.detect_encoding` names it; "utf-8-sig" where a byte order mark stands
 
 
-def discover(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Iterator[Path]:
-    """Python files under the paths, sorted, each once. A file that is named is taken whatever its suffix.
+@dataclass(slots=True)
+class Selection:
+    """The files that are to be read, and the folders that could not be listed."""
 
-    `exclude` holds globs for files and folders, as paths or as names. Raises `FileNotFoundError` for a path
-    that does not exist.
+    files: list[Path] = field(default_factory=list)
+    unreadable: list[SourceError] = field(default_factory=list)
+
+
+def discover(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Selection:
+    """Python files under the paths, sorted within each, each once. A file that is named is taken whatever its
+    suffix. `exclude` holds globs for files and folders, as paths or as names.
     """
     excluded = tuple(exclude)
+    selection = Selection()
     seen: set[str] = set()
     for path in paths:
-        if not path.exists():
-            raise FileNotFoundError(path)
-        for file in sorted(_walk(path, excluded)) if path.is_dir() else [path]:
+        found = sorted(_walk(path, excluded, selection.unreadable)) if path.is_dir() else [path]
+        for file in found:
             key = os.path.realpath(file)
             if key not in seen and not _matches(file, excluded):
                 seen.add(key)
-                yield file
+                selection.files.append(file)
+    return selection
 
 
-def _walk(folder: Path, excluded: tuple[str, ...]) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
+def _walk(folder: Path, excluded: tuple[str, ...], unreadable: list[SourceError]) -> Iterator[Path]:
+    def note(error: OSError) -> None:
+        unreadable.append(SourceError(str(error.filename), f"cannot be listed: {error.strerror}"))
+
+    for root, folders, files in os.walk(folder, onerror=note):
         folders[:] = [
             f
             for f in folders
             if not f.startswith(".") and f not in SKIPPED_FOLDERS and not _matches(Path(root, f), excluded)
         ]
-        for name in files:
-            if name.endswith(SUFFIXES):
-                yield Path(root, name)
+        yield from (Path(root, name) for name in files if name.endswith(SUFFIXES))
 
 
 def _matches(path: Path, globs: tuple[str, ...]) -> bool:
@@ -72,6 +80,8 @@ def _matches(path: Path, globs: tuple[str, ...]) -> bool:
 
 def read(path: Path) -> Source:
     """The decoded file, by its byte order mark or PEP 263 line, else UTF-8. Raises `SourceError`."""
+    if path.exists() and not path.is_file():
+        raise SourceError(str(path), "is not a regular file")
     try:
         data = path.read_bytes()
     except OSError as error:

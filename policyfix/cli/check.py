@@ -36,6 +36,9 @@ def check(
     """
     from policyfix import engine, reports
 
-    result = engine.check(options.existing(paths), options.load_contract(contract), exclude=exclude)
+    given = options.existing(paths)
+    result = engine.check(given, options.load_contract(contract), exclude=exclude)
+    if not result.files and not exclude and not result.problems:
+        raise click.UsageError(f"there is no Python file under {', '.join(map(str, given))}")
     reports.write(result, output_format)
     context.exit(result.exit_code)

@@ -1,0 +1,528 @@
+"""Edits of source text, found by way of its libcst tree. What no edit covers stays as it is, byte for byte."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
+
+from policyfix.sources import Source
+
+MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # a form feed does not end a line of Python
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Characters `start` to `end` of a file's text, replaced."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why something is left alone."""
+
+    reason: str
+
+
+def apply(text: str, edits: Iterable[Edit]) -> str:
+    """The text with the edits made. Raises `ValueError` where they overlap."""
+    pieces: list[str] = []
+    position = 0
+    for edit in sorted(edits):
+        if edit.start < position:
+            raise ValueError(f"edits overlap at {edit.start}")
+        pieces += [text[position : edit.start], edit.text]
+        position = edit.end
+    return "".join([*pieces, text[position:]])
+
+
+class SourceTree:
+    """A source text with its libcst tree, and the edits that can be made of it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.text = source.text
+
+    @cached_property
+    def _wrapper(self) -> MetadataWrapper:
+        return MetadataWrapper(cst.parse_module(self.text), unsafe_skip_copy=True)
+
+    @property
+    def module(self) -> cst.Module:
+        return self._wrapper.module
+
+    @cached_property
+    def _positions(self) -> Any:
+        return self._wrapper.resolve(PositionProvider)
+
+    @cached_property
+    def _lines(self) -> list[tuple[int, int]]:
+        """Offsets of every line, its newline included."""
+        return [match.span() for match in _LINE.finditer(self.text)]
+
+    @property
+    def newline(self) -> str:
+        return self.module.default_newline
+
+    @property
+    def indent(self) -> str:
+        return self.module.default_indent
+
+    # -------------------------------------------------------------------------------- where
+
+    def offset(self, line: int, column: int) -> int:
+        """Offset of a place; line counts from 1, column from 0."""
+        return self._lines[line - 1][0] + column
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Start and end offset of a node, without the comments and blank lines before it."""
+        position = cast(CodeRange, self._positions[node])
+        return (
+            self.offset(position.start.line, position.start.column),
+            self.offset(position.end.line, position.end.column),
+        )
+
+    def code(self, node: cst.CSTNode) -> str:
+        start, end = self.span(node)
+        return self.text[start:end]
+
+    def find_class(self, qualname: str) -> cst.ClassDef | None:
+        """The class of that qualified name; the last one where there are several."""
+        body: Iterable[cst.CSTNode] = self.module.body
+        found: cst.ClassDef | None = None
+        for name in qualname.split("."):
+            matches = [n for n in body if isinstance(n, cst.ClassDef) and n.name.value == name]
+            if not matches:
+                return None
+            found = matches[-1]
+            body = found.body.body
+        return found
+
+    def find_function(self, qualname: str) -> cst.FunctionDef | None:
+        """The function or method of that qualified name."""
+        prefix, _, name = qualname.rpartition(".")
+        if prefix:
+            cls = self.find_class(prefix)
+            return None if cls is None else self.find_method(cls, name)
+        matches = [n for n in self.module.body if isinstance(n, cst.FunctionDef) and n.name.value == name]
+        return matches[-1] if matches else None
+
+    @staticmethod
+    def find_method(cls: cst.ClassDef, name: str) -> cst.FunctionDef | None:
+        matches = [n for n in cls.body.body if isinstance(n, cst.FunctionDef) and n.name.value == name]
+        return matches[-1] if matches else None
+
+    def statement_at(self, line: int, column: int) -> cst.SimpleStatementLine | None:
+        """The simple statement that starts at or around a place; column counts from 1."""
+        offset = self.offset(line, column - 1)
+        found: list[cst.SimpleStatementLine] = []
+        self.module.visit(_Statements(found))
+        for node in found:
+            start, end = self.span(node)
+            if start <= offset < end:
+                return node
+        return None
+
+    def base_call(self, cls: cst.ClassDef) -> tuple[cst.SimpleStatementLine, cst.Call] | Refusal:
+        """The statement of the class's own constructor that calls the base's, and the call in it."""
+        constructor = self.find_method(cls, "__init__")
+        if constructor is None:
+            return Refusal(f"{cls.name.value} has no constructor of its own")
+        spellings = ("super().__init__", f"super({cls.name.value}, self).__init__")
+        found = [
+            (statement, small.value)
+            for statement in constructor.body.body
+            if isinstance(statement, cst.SimpleStatementLine) and len(statement.body) == 1
+            for small in statement.body
+            if isinstance(small, cst.Expr)
+            and isinstance(small.value, cst.Call)
+            and self.code(small.value.func) in spellings
+        ]
+        if len(found) != 1:
+            return Refusal("its constructor does not call super().__init__(...) in one statement of its own")
+        return found[0]
+
+    def whole(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Offsets of the lines of a statement, decorators included."""
+        decorators = getattr(node, "decorators", ())
+        start = self.span(decorators[0] if decorators else node)[0]
+        return self._line_start(start), self._line_end(self.span(node)[1])
+
+    def indentation(self, node: cst.CSTNode) -> str:
+        """White space before a statement."""
+        start = self.span(node)[0]
+        return self.text[self._line_start(start) : start]
+
+    def _line(self, offset: int) -> int:
+        """Number of the line that holds an offset, from 0."""
+        low, high = 0, len(self._lines) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self._lines[middle][0] <= offset else (low, middle - 1)
+        return low
+
+    def _line_start(self, offset: int) -> int:
+        return self._lines[self._line(offset)][0]
+
+    def _line_end(self, offset: int) -> int:
+        """After the newline of the line that holds an offset."""
+        return self._lines[self._line(offset)][1]
+
+    # --------------------------------------------------------------------------------- edits
+
+    def replace(self, node: cst.CSTNode, text: str) -> Edit:
+        start, end = self.span(node)
+        return Edit(start, end, text)
+
+    def insert_before(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
+        """Lines of code before a statement, indented as it is."""
+        start = self.whole(node)[0]
+        return Edit(start, start, self._laid_out(lines, self.indentation(node)))
+
+    def insert_first(self, function: cst.FunctionDef, lines: Iterable[str]) -> Edit | Refusal:
+        """Lines of code at the start of a function, after its docstring."""
+        body = function.body.body
+        if not isinstance(function.body, cst.IndentedBlock):
+            return Refusal(f"{function.name.value} is written on one line")
+        if function.get_docstring() is None:
+            return self.insert_before(body[0], lines)
+        return self.insert_after(body[0], lines)
+
+    def add_method(self, cls: cst.ClassDef, lines: Iterable[str]) -> Edit | Refusal:
+        """A method at the end of a class."""
+        if not isinstance(cls.body, cst.IndentedBlock):
+            return Refusal(f"{cls.name.value} is written on one line")
+        return self.insert_after(cls.body.body[-1], ["", *lines])
+
+    def insert_after(self, node: cst.CSTNode, lines: Iterable[str]) -> Edit:
+        """Lines of code after a statement, indented as it is."""
+        end = self._line_end(self.span(node)[1])
+        text = self._laid_out(lines, self.indentation(node))
+        if self.text[end - 1 : end] not in ("\n", "\r"):  # the file ends without a newline
+            text = self.newline + text.removesuffix(self.newline)
+        return Edit(end, end, text)
+
+    def delete(self, nodes: Sequence[cst.CSTNode]) -> list[Edit]:
+        """Whole statements: definitions with the comments right above them, and all with so many of the blank
+        lines around them that one run of those is left, the longer; none after a header or at the top."""
+        runs: list[tuple[int, int]] = []
+        for first, last in sorted(self._lines_of(node) for node in nodes):
+            gap = range(runs[-1][1] + 1, first) if runs else range(1)
+            if runs and all(self._is_blank(i) for i in gap):
+                runs[-1] = (runs[-1][0], last)
+            else:
+                runs.append((first, last))
+        return [self._delete_run(*run) for run in runs]
+
+    def _lines_of(self, node: cst.CSTNode) -> tuple[int, int]:
+        """First and last line of a statement, from 0; of a definition with the comments that belong to it."""
+        start, end = self.whole(node)
+        first, last = self._line(start), self._line(max(end - 1, start))
+        if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+            own = len(self.indentation(node))
+            while first > 0 and self._comment_depth(first - 1) == own:
+                first -= 1
+            after = last + 1  # comments that end its body, though no statement follows them
+            while self._is_blank(after) or (self._comment_depth(after) or 0) > own:
+                if not self._is_blank(after):
+                    last = after
+                after += 1
+        return first, last
+
+    def _delete_run(self, first: int, last: int) -> Edit:
+        above, below = first, last + 1
+        while above > 0 and self._is_blank(above - 1):
+            above -= 1
+        while self._is_blank(below):
+            below += 1
+        depth = self._depth(first)
+        starts = above == 0 or self._depth(above - 1) < depth  # nothing of the same block stands above
+        ends = below >= len(self._lines) or self._depth(below) < depth
+        if starts and not ends:
+            begin, end = above, below
+        elif ends or first - above <= below - last - 1:
+            begin, end = above, last + 1
+        else:
+            begin, end = first, below
+        return Edit(self._lines[begin][0], self._lines[end - 1][1], "")
+
+    def _is_blank(self, line: int) -> bool:
+        return line < len(self._lines) and self._lines[line][0] < len(self.text) and not self._stripped(line)
+
+    def _stripped(self, line: int) -> str:
+        return self.text[slice(*self._lines[line])].strip()
+
+    def _depth(self, line: int) -> int:
+        text = self.text[slice(*self._lines[line])]
+        return len(text) - len(text.lstrip())
+
+    def _comment_depth(self, line: int) -> int | None:
+        """Indentation of a comment line; None for other lines."""
+        if line >= len(self._lines) or not self._stripped(line).startswith("#"):
+            return None
+        return self._depth(line)
+
+    def _laid_out(self, lines: Iterable[str], indentation: str) -> str:
+        return "".join((indentation + line if line else "") + self.newline for line in lines)
+
+    # ------------------------------------------------------------------------------- lists
+
+    def add_parameters(self, function: cst.FunctionDef, new: list[str]) -> list[Edit]:
+        """Parameters at the end of a signature, before its `**kwargs`; laid out as the signature is."""
+        named = function.type_parameters or function.name
+        opening = self.text.index("(", self.span(named)[1])
+        listed = function.params
+        marks = [n for n in (listed.posonly_ind, listed.star_arg) if isinstance(n, cst.CSTNode)]
+        fixed = [*listed.posonly_params, *listed.params, *listed.kwonly_params, *marks]
+        items = sorted(self._parameter_span(node) for node in fixed)
+        spread = [] if listed.star_kwarg is None else [self._parameter_span(listed.star_kwarg)]
+        return self._add_items(opening, items, spread, new)
+
+    def add_arguments(self, call: cst.Call, new: list[str]) -> list[Edit]:
+        """Arguments at the end of a call, before its last `**kwargs`; laid out as the call is."""
+        opening = self.text.index("(", self.span(call.func)[1])
+        kept = len(call.args)
+        while kept and call.args[kept - 1].star == "**":
+            kept -= 1
+        items = [self.span(argument) for argument in call.args]
+        return self._add_items(opening, items[:kept], items[kept:], new)
+
+    def _parameter_span(self, node: cst.Param | cst.ParamStar | cst.ParamSlash | cst.CSTNode) -> tuple[int, int]:
+        """Offsets of a parameter with its annotation and default, without the comma after it."""
+        if isinstance(node, cst.Param):
+            node_alone = node.with_changes(
+                comma=cst.MaybeSentinel.DEFAULT, whitespace_after_param=cst.SimpleWhitespace("")
+            )
+            start = self.span(node)[0]
+            return start, start + len(self.module.code_for_node(node_alone))
+        start = self.span(node)[0]
+        return start, start + 1  # `*` or `/`
+
+    def _add_items(
+        self, opening: int, fixed: list[tuple[int, int]], spread: list[tuple[int, int]], new: list[str]
+    ) -> list[Edit]:
+        """Adds to a parenthesised list, between its items and its `**` ones: on its line where that stays
+        short, else one item a line."""
+        if not new:
+            return []
+        if not fixed:
+            return [Edit(opening + 1, opening + 1, ", ".join(new) + (", " if spread else ""))]
+        last = fixed[-1][1]
+        line = self._line(last)
+        comma, rest = self._after_item(last)
+        fits = sum(len(item) + 2 for item in new) + self._length(line) <= MAX_LINE
+        if not rest:  # the last item ends its line: the new ones get lines of their own after it
+            margin = self.text[self._lines[line][0] : last]
+            margin = margin[: len(margin) - len(margin.lstrip())]
+            end = self._lines[line][1]
+            lines = [f"{margin}{item}," for item in new]
+            lines[-1] = lines[-1] if comma or spread else lines[-1][:-1]
+            opened = [] if comma else [Edit(last, last, ",")]
+            return [*opened, Edit(end, end, "".join(text + self.newline for text in lines))]
+        if fits or line != self._line(opening):
+            return [Edit(last, last, "".join(f", {item}" for item in new))]
+        closing = self.text.find(")", (spread or fixed)[-1][1])
+        if self._line(closing) != line:
+            return [Edit(last, last, "".join(f", {item}" for item in new))]
+        start = self._lines[line][0]
+        outer = self.text[start : start + self._depth(line)]
+        texts = [self.text[slice(*i)] for i in fixed] + new + [self.text[slice(*i)] for i in spread]
+        lines = [f"{outer}{self.indent}{text},{self.newline}" for text in texts]
+        return [Edit(opening + 1, closing, self.newline + "".join(lines) + outer)]
+
+    def _length(self, line: int) -> int:
+        return len(self.text[slice(*self._lines[line])].rstrip("\r\n"))
+
+    def _after_item(self, end: int) -> tuple[bool, str]:
+        """Whether a comma follows an item, and what else does on its line but for a comment."""
+        rest = self.text[end : self._line_end(end)].strip()
+        comma = rest.startswith(",")
+        rest = rest.removeprefix(",").strip()
+        return comma, "" if rest.startswith("#") else rest
+
+    # ------------------------------------------------------------------------------- imports
+
+    def import_name(self, module: str, name: str) -> Edit | Refusal | None:
+        """`from module import name` in the imports at the top of the file; None where it is there already."""
+        other = self._bound_otherwise(module, name)
+        if other is not None:
+            return Refusal(other)
+        leading = list(self._leading_imports())
+        for statement, small in leading:
+            if not isinstance(small, cst.ImportFrom) or isinstance(small.names, cst.ImportStar):
+                continue
+            if small.relative or _module_name(small) != module:
+                continue
+            if any(alias.evaluated_name == name and alias.asname is None for alias in small.names):
+                return None
+            if small.lpar is None and all(alias.asname is None for alias in small.names):
+                names = sorted([*(a.evaluated_name for a in small.names), name], key=_import_order)
+                start = self.span(small.names[0])[0]
+                end = self.span(small.names[-1])[1]
+                return Edit(start, end, ", ".join(names))
+            return self.insert_after(statement, [f"from {module} import {name}"])
+        return self._import_line(f"from {module} import {name}", module, leading)
+
+    def _import_line(
+        self, line: str, module: str, leading: list[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]]
+    ) -> Edit:
+        """An import of an installed package: in order among those, else between the standard library's and
+        the project's own."""
+        foreign = [(s, n) for s, n in leading if _section(n) == 1]
+        after = [s for s, n in foreign if isinstance(n, cst.ImportFrom) and _module_name(n) > module]
+        if after:
+            return self.insert_before(after[0], [line])
+        if foreign:
+            return self.insert_after(foreign[-1][0], [line])
+        own = [s for s, n in leading if _section(n) == 2]
+        if own:
+            return self.insert_before(own[0], [line, ""])
+        if leading:
+            return self.insert_after(leading[-1][0], ["", line])
+        body = self.module.body
+        if body and self.module.get_docstring() is not None:
+            return self.insert_after(body[0], ["", line])
+        start = self.whole(body[0])[0] if body else len(self.text)
+        return Edit(start, start, self._laid_out([line, "", ""], ""))
+
+    def _leading_imports(self) -> Iterator[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]]:
+        """The imports above the first definition."""
+        for statement in self.module.body:
+            if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
+                return
+            if isinstance(statement, cst.SimpleStatementLine):
+                for small in statement.body:
+                    if isinstance(small, (cst.Import, cst.ImportFrom)):
+                        yield statement, small
+
+    def _bound_otherwise(self, module: str, name: str) -> str | None:
+        """Why a name at the top of the file would mean something else than the import, if it would."""
+        for node in _module_level(self.module):
+            if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.name.value == name:
+                return f"the file defines another {name}"
+            if isinstance(node, cst.AssignTarget) and _dotted(node.target) == name:
+                return f"the file assigns another {name}"
+            if isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar):
+                origin = _module_name(node) if isinstance(node, cst.ImportFrom) else ""
+                same = isinstance(node, cst.ImportFrom) and not node.relative and origin == module
+                for alias in node.names:
+                    bound = alias.evaluated_alias or alias.evaluated_name
+                    if bound == name and not (same and alias.evaluated_name == name):
+                        return f"the file imports another {name}"
+        return None
+
+    def unused_imports(self, edits: Iterable[Edit]) -> list[Edit]:
+        """The removal of imports that only the edited code used."""
+        edits = list(edits)
+        after = cst.parse_module(apply(self.text, edits))
+        used_before, used_after = _dotted_names(self.module), _dotted_names(after)
+        unused: list[cst.SimpleStatementLine] = []
+        for statement in self.module.body:
+            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
+                continue
+            small = statement.body[0]
+            comment = statement.trailing_whitespace.comment
+            if not isinstance(small, (cst.Import, cst.ImportFrom)) or comment is not None:
+                continue
+            if isinstance(small.names, cst.ImportStar) or len(small.names) != 1:
+                continue  # one name of several stays: its line may be laid out by hand
+            if _section(small) == 0 and isinstance(small, cst.ImportFrom) and _module_name(small) == "__future__":
+                continue
+            alias = small.names[0]
+            name = alias.evaluated_alias or alias.evaluated_name
+            if name in used_before and name not in used_after:
+                unused.append(statement)
+        removals = self.delete(unused)
+        added = [edit for edit in edits if edit.start == edit.end]
+        return [_around(removal, added) for removal in removals]
+
+
+def _around(removal: Edit, added: list[Edit]) -> Edit:
+    """A removal that swallows no insertion: what is inserted inside it becomes its text."""
+    return removal
+
+
+class _Statements(cst.CSTVisitor):
+    def __init__(self, found: list[cst.SimpleStatementLine]) -> None:
+        super().__init__()
+        self._found = found
+
+    def visit_SimpleStatementLine(self, node: cst.SimpleStatementLine) -> bool:  # noqa: N802
+        self._found.append(node)
+        return False
+
+
+def _code(node: cst.CSTNode) -> str:
+    return cst.Module([]).code_for_node(node)
+
+
+def _module_name(node: cst.ImportFrom) -> str:
+    return "" if node.module is None else _code(node.module)
+
+
+def _section(node: cst.Import | cst.ImportFrom) -> int:
+    """Where import sorters put it: 0 the standard library, 1 installed packages, 2 the package itself."""
+    if isinstance(node, cst.ImportFrom):
+        if node.relative:
+            return 2
+        origin = _module_name(node)
+    else:
+        origin = node.names[0].evaluated_name
+    return 0 if origin.partition(".")[0] in sys.stdlib_module_names else 1
+
+
+def _import_order(name: str) -> tuple[int, str]:
+    """Constants, classes, the rest: as isort and ruff order names."""
+    return (0 if name.isupper() else 1 if name[:1].isupper() else 2), name
+
+
+def _module_level(module: cst.Module) -> Iterator[cst.CSTNode]:
+    """Nodes that run when the module does: not those inside functions and classes."""
+    todo: list[cst.CSTNode] = list(module.body)
+    while todo:
+        node = todo.pop()
+        yield node
+        if not isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
+            todo.extend(node.children)
+
+
+def _dotted_names(module: cst.Module) -> set[str]:
+    """Every dotted name in the code outside imports, with all its prefixes; names in strings too."""
+    names: set[str] = set()
+    for node in _walk(module):
+        dotted = _dotted(node)
+        if dotted is not None:
+            names.add(dotted)
+        elif isinstance(node, cst.SimpleString) and isinstance(node.evaluated_value, str):
+            names.update(re.findall(r"[\w.]+", node.evaluated_value) if len(node.evaluated_value) < 200 else ())
+    return names
+
+
+def _walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if isinstance(current, (cst.Import, cst.ImportFrom)):
+            continue
+        yield current
+        todo.extend(current.children)
+
+
+def _dotted(node: cst.CSTNode) -> str | None:
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        prefix = _dotted(node.value)
+        return None if prefix is None else f"{prefix}.{node.attr.value}"
+    return None

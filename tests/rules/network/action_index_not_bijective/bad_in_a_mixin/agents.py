@@ -1,0 +1,28 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+from conversion import ConvertsActions
+
+
+class Forager(ConvertsActions, nn.Module):
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        out = self.embed(td["env_obs"].float().flatten(1)).relu()
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td
+
+
+class Hunter(Forager):
+    """Mends what it inherits."""
+
+    def _convert_action_to_logit_index(self, flattened_action):
+        return super()._convert_action_to_logit_index(flattened_action) + flattened_action[:, 0]

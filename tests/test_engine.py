@@ -1,0 +1,145 @@
+"""From paths to findings: what is said, where, and what is never passed over in silence."""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from policyfix import contract, engine
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass
+
+AGENTS = Path(__file__).parents[1] / "examples" / "agents"
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(AGENTS, tmp_path / "agents"))
+
+
+def check(*paths: Path, **options: object) -> engine.Result:
+    return engine.check(paths, contract.load(), **options)  # type: ignore[arg-type]
+
+
+def codes(result: engine.Result) -> set[tuple[str, str]]:
+    return {(finding.symbol.partition(".")[0], finding.code) for finding in result.findings}
+
+
+def test_findings_stand_where_the_defect_is(agents: Path) -> None:
+    result = check(agents)
+    by_code = {f.code: f for f in result.findings if Path(f.path).name == "forager.py"}
+    lines = (agents / "forager.py").read_text().splitlines()
+    assert lines[by_code["PF101"].line - 1].lstrip().startswith("def forward")
+    assert lines[by_code["PF202"].line - 1].startswith("class Forager(")
+    overwrite = by_code["PF501"]
+    text = lines[overwrite.line - 1]
+    assert text[overwrite.column - 1 : overwrite.end_column - 1] == "tokens[tokens == 255] = 0"
+    assert overwrite.symbol == "ForagerNet.encode_observations"
+
+
+def test_the_order_of_the_paths_changes_nothing(agents: Path) -> None:
+    files = sorted(agents.glob("*.py"))
+    expected = check(*files).findings
+    for seed in range(3):
+        random.Random(seed).shuffle(files)
+        assert check(*files).findings == expected
+
+
+def test_bases_outside_the_given_paths_are_read(agents: Path) -> None:
+    alone = check(agents / "forager.py")
+    assert codes(alone) == {k for k in codes(check(agents)) if k[0].startswith("Forager")}
+
+
+def test_a_defect_of_a_base_is_told_once_and_at_the_subclass_where_only_that_is_checked(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "base.py").write_text(
+        "from tensordict import TensorDict\nfrom torch import nn\n\n\n"
+        "class Base(nn.Module):\n"
+        "    def __init__(self, env):\n"
+        "        super().__init__()\n"
+        "        self.lstm = nn.LSTM(8, 8)\n\n"
+        "    def forward(self, td: TensorDict):\n"
+        '        x = td["env_obs"].float().unsqueeze(0)\n'
+        "        out, _ = self.lstm(x)\n"
+        '        td["values"] = out\n'
+        "        return td\n"
+    )
+    (tmp_path / "sub.py").write_text("from base import Base\n\n\nclass Sub(Base):\n    pass\n")
+    both = check(tmp_path)
+    assert {f.path for f in both.findings} == {str(tmp_path / "base.py")}
+    sub = check(tmp_path / "sub.py")
+    assert {f.code for f in sub.findings} == {f.code for f in both.findings} >= {"PF101", "PF205", "PF301"}
+    assert {f.path for f in sub.findings} == {str(tmp_path / "sub.py")}
+    inherited = next(f for f in sub.findings if f.code == "PF205")
+    assert "base.py:12" in inherited.message
+    assert inherited.fix is None
+    assert inherited.unfixed is not None
+    assert "base.py" in inherited.unfixed
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("broken.py", b"def broken(:\n", "is not valid Python"),
+        ("two.py", b'print "hello"\n', "parentheses"),
+        ("bytes.py", b"x = '\xff'\n", "cannot be decoded"),
+        ("policy.py", b"import torch\nclass A(torch.nn.Module):\n    x = nn.LSTM(\n", "is not valid Python"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_an_error_beside_the_findings(
+    agents: Path, name: str, data: bytes, said: str
+) -> None:
+    (agents / name).write_bytes(data)
+    result = check(agents)
+    (problem,) = result.problems
+    assert Path(problem.path).name == name
+    assert said in problem.message
+    assert result.findings
+    assert result.exit_code == 2
+
+
+def test_newer_syntax_than_the_interpreter_knows_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "new.py").write_text("type Alias[T] = list[T]\n")
+    assert check(tmp_path).exit_code == 0
+
+
+def test_deep_nesting_is_told_and_does_not_end_the_run(agents: Path) -> None:
+    (agents / "deep.py").write_text(
+        "# LSTM\nimport torch\nclass A(torch.nn.Module):\n    x = " + "-" * 5000 + "1\n"
+    )
+    result = check(agents)
+    assert result.findings
+    assert [Path(p.path).name for p in result.problems] in ([], ["deep.py"])
+
+
+class Failing(Rule[PolicyClass]):
+    """A rule with a bug."""
+
+    code, name = "PF999", "failing"
+
+    def check(self, policy: PolicyClass) -> list[Finding]:  # type: ignore[override]
+        raise ZeroDivisionError("oh")
+
+
+def test_a_rule_that_fails_is_told_with_its_code_and_the_class(agents: Path) -> None:
+    result = check(agents / "forager.py", rules=[Failing])
+    (problem,) = {p.message for p in result.problems if "Forager " in p.message or "Forager:" in p.message}
+    assert "PF999" in problem
+    assert "ZeroDivisionError: oh" in problem
+    assert result.exit_code == 2
+
+
+def test_exit_codes(agents: Path) -> None:
+    assert check(agents / "forager.py").exit_code == 1
+    assert check(agents / "healthy.py").exit_code == 0
+
+
+def test_nothing_of_the_users_code_is_run(tmp_path: Path) -> None:
+    (tmp_path / "trap.py").write_text(
+        "import torch\nopen('trap-was-run', 'w')\nraise SystemExit('run')\n"
+        "class A(torch.nn.LSTM):\n    def forward(self, td): ...\n"
+    )
+    check(tmp_path)
+    assert not Path("trap-was-run").exists()
