@@ -15,7 +15,7 @@ from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rule import Finding, Fix, Tier, modules_of
 from policyfix.subjects import PolicyClass
 
-__all__ = ["Codemod", "Edit", "Plan", "Refusal", "SourceTree", "discover", "plan"]
+__all__ = ["Codemod", "Plan", "Refusal", "SourceTree", "discover", "plan"]
 
 PACKAGE = "policyfix.codemods"
 ENTRY_POINTS = "policyfix.codemods"  # packages of third-party codemods

@@ -16,6 +16,7 @@ from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
 
+_ANNOTATION = re.compile(r"[\w.]+([\[\], |]+[\w.]+)*\]*")  # a string that may name types
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # a form feed does not end a line of Python
 
 
@@ -69,7 +70,7 @@ class SourceTree:
     @cached_property
     def _lines(self) -> list[tuple[int, int]]:
         """Offsets of every line, its newline included."""
-        return [match.span() for match in _LINE.finditer(self.text)]
+        return [m.span() for m in _LINE.finditer(self.text) if m.group()] or [(0, 0)]
 
     @property
     def newline(self) -> str:
@@ -298,16 +299,15 @@ class SourceTree:
         items = [self.span(argument) for argument in call.args]
         return self._add_items(opening, items[:kept], items[kept:], new)
 
-    def _parameter_span(self, node: cst.Param | cst.ParamStar | cst.ParamSlash | cst.CSTNode) -> tuple[int, int]:
+    def _parameter_span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Offsets of a parameter with its annotation and default, without the comma after it."""
-        if isinstance(node, cst.Param):
-            node_alone = node.with_changes(
-                comma=cst.MaybeSentinel.DEFAULT, whitespace_after_param=cst.SimpleWhitespace("")
-            )
-            start = self.span(node)[0]
-            return start, start + len(self.module.code_for_node(node_alone))
         start = self.span(node)[0]
-        return start, start + 1  # `*` or `/`
+        if not isinstance(node, cst.Param):
+            return start, start + 1  # `*` or `/`
+        alone = node.with_changes(
+            comma=cst.MaybeSentinel.DEFAULT, whitespace_after_param=cst.SimpleWhitespace("")
+        )
+        return start, start + len(self.module.code_for_node(alone))
 
     def _add_items(
         self, opening: int, fixed: list[tuple[int, int]], spread: list[tuple[int, int]], new: list[str]
@@ -330,13 +330,13 @@ class SourceTree:
             lines[-1] = lines[-1] if comma or spread else lines[-1][:-1]
             opened = [] if comma else [Edit(last, last, ",")]
             return [*opened, Edit(end, end, "".join(text + self.newline for text in lines))]
-        if fits or line != self._line(opening):
-            return [Edit(last, last, "".join(f", {item}" for item in new))]
-        closing = self.text.find(")", (spread or fixed)[-1][1])
-        if self._line(closing) != line:
+        if fits:
             return [Edit(last, last, "".join(f", {item}" for item in new))]
         start = self._lines[line][0]
         outer = self.text[start : start + self._depth(line)]
+        closing = self.text.find(")", (spread or fixed)[-1][1])
+        if not self._line(opening) == line == self._line(closing):
+            return [Edit(last, last, "".join(f",{self.newline}{outer}{item}" for item in new))]
         texts = [self.text[slice(*i)] for i in fixed] + new + [self.text[slice(*i)] for i in spread]
         lines = [f"{outer}{self.indent}{text},{self.newline}" for text in texts]
         return [Edit(opening + 1, closing, self.newline + "".join(lines) + outer)]
@@ -443,14 +443,18 @@ class SourceTree:
             name = alias.evaluated_alias or alias.evaluated_name
             if name in used_before and name not in used_after:
                 unused.append(statement)
-        removals = self.delete(unused)
-        added = [edit for edit in edits if edit.start == edit.end]
-        return [_around(removal, added) for removal in removals]
+        inserted = sorted({edit.start for edit in edits})
+        return [part for removal in self.delete(unused) for part in _split(removal, inserted)]
 
 
-def _around(removal: Edit, added: list[Edit]) -> Edit:
-    """A removal that swallows no insertion: what is inserted inside it becomes its text."""
-    return removal
+def _split(removal: Edit, offsets: list[int]) -> Iterator[Edit]:
+    """A removal in parts, so that what is inserted at one of the offsets finds its place between them."""
+    start = removal.start
+    for offset in offsets:
+        if start < offset < removal.end:
+            yield Edit(start, offset, "")
+            start = offset
+    yield Edit(start, removal.end, "")
 
 
 class _Statements(cst.CSTVisitor):
@@ -504,8 +508,8 @@ def _dotted_names(module: cst.Module) -> set[str]:
         dotted = _dotted(node)
         if dotted is not None:
             names.add(dotted)
-        elif isinstance(node, cst.SimpleString) and isinstance(node.evaluated_value, str):
-            names.update(re.findall(r"[\w.]+", node.evaluated_value) if len(node.evaluated_value) < 200 else ())
+        elif isinstance(node, cst.SimpleString) and _ANNOTATION.fullmatch(str(node.evaluated_value)):
+            names.update(re.findall(r"[\w.]+", str(node.evaluated_value)))
     return names
 
 

@@ -14,7 +14,11 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-_CLASS = re.compile(rb"^[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?\(([^:]*?)\)[ \t]*:", re.M | re.S)
+_CLASS = re.compile(
+    rb"^[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?"  # name, type parameters
+    rb"\(((?:[^()#]|#[^\n]*|\([^()]*\))*+)\)[ \t]*:",  # bases, comments and calls among them
+    re.M,
+)
 _FROM_IMPORT = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]+)", re.M)
 _ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
 _RENAMED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.M)
@@ -42,11 +46,10 @@ def scan(data: bytes, observation_key: str) -> Headers:
     )
     if not classes:
         return Headers((), (), (), False)
-    aliases = [(new, old) for old, new in _ALIAS.findall(data)]
+    imported = _FROM_IMPORT.findall(data)
+    aliases = [(new, old) for _, names in imported for old, new in _ALIAS.findall(names)]
     aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
-    imports = tuple(
-        (name, module) for module, names in _FROM_IMPORT.findall(data) for name in _NAME.findall(names)
-    )
+    imports = tuple((name, module) for module, names in imported for name in _NAME.findall(names))
     speaks = observation_key.encode() in data or any(word in data for word in _CORE_WORDS)
     return Headers(classes, tuple(aliases), imports, speaks)
 

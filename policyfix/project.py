@@ -156,7 +156,9 @@ class LinkedClass:
 
     def defines(self, name: str) -> bool | None:
         """Whether instances answer to a name through their class: yes, no, or unknown (None)."""
-        if any(cls.facts.defines(name) for cls in self.linked):
+        if any(
+            cls.facts.defines(name) or (cls.name, name) in cls.module.facts.patched for cls in self.linked
+        ):
             return True
         if self.unknown or self.is_dynamic:
             return None
@@ -165,8 +167,19 @@ class LinkedClass:
     @property
     def is_dynamic(self) -> bool:
         """Whether something may answer for the class that its source does not show."""
+        return self.is_rebuilt or any(
+            cls.facts.defines("__getattr__") or cls.facts.defines("__getattribute__") for cls in self.linked
+        )
+
+    @cached_property
+    def is_rebuilt(self) -> bool:
+        """Whether a decorator or a metaclass may have given the class other methods than its source shows."""
         return any(
-            cls.facts.defines("__getattr__") or cls.facts.defines("__getattribute__") or cls.facts.decorators
+            cls.facts.decorators
+            or (
+                cls.facts.metaclass is not None
+                and cls.module.resolve(cls.facts.metaclass) != External("abc.ABCMeta")
+            )
             for cls in self.linked
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -12,11 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from policyfix import engine, sources
-from policyfix.codemod import Edit, Plan, SourceTree, apply, plan
+from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
+from policyfix.edits import Edit, SourceTree, apply
 from policyfix.rule import Finding, Tier
 
 MAX_PASSES = 10
+
+_LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # lines as patch and git count them
 
 
 class RewriteError(Exception):
@@ -25,35 +29,71 @@ class RewriteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file before and after."""
+    """One file before and after; `path` as the user gave it."""
 
     path: str
-    before: sources.Source
-    after: sources.Source
+    before: bytes
+    after: bytes
 
-    def diff(self) -> str:
-        """Unified diff."""
-        lines = difflib.unified_diff(
-            self.before.text.splitlines(keepends=True),
-            self.after.text.splitlines(keepends=True),
-            fromfile=f"a/{self.path}",
-            tofile=f"b/{self.path}",
+    def diff(self) -> bytes:
+        """Unified diff, in the file's own encoding, as `patch -p1` and `git apply` read it."""
+        name = Path(self.path).as_posix().lstrip("/") + ("\t" if " " in self.path else "")
+        lines = difflib.diff_bytes(
+            difflib.unified_diff,
+            _LINE.findall(self.before),
+            _LINE.findall(self.after),
+            os.fsencode(f"a/{name}"),
+            os.fsencode(f"b/{name}"),
         )
-        return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+        return b"".join(n if n.endswith(b"\n") else n + b"\n\\ No newline at end of file\n" for n in lines)
+
+
+@dataclass(slots=True)
+class Fixed:
+    """One plan that was carried out in a file, and the findings that went with it."""
+
+    path: str
+    title: str
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def codes(self) -> list[str]:
+        return sorted({finding.code for finding in self.findings})
 
 
 @dataclass(slots=True)
 class Rewrite:
-    """What would be written, what it mends, and what is left."""
+    """What would be written, what was done, and what is left."""
 
     changes: list[Change] = field(default_factory=list)
-    mended: list[Finding] = field(default_factory=list)  # with the fix that was used
+    fixed: list[Fixed] = field(default_factory=list)
     left: engine.Result = field(default_factory=engine.Result)
 
     @property
-    def migrated(self) -> list[tuple[str, str]]:
-        """(file, class) of every policy class that a fix was made for, each once."""
-        return list(dict.fromkeys((f.subject_path, f.subject) for f in self.mended))
+    def mended(self) -> dict[tuple[str, str], list[str]]:
+        """(file, class) of every policy class that was at fault -> the codes that it is rid of."""
+        codes: dict[tuple[str, str], set[str]] = {}
+        for fixed in self.fixed:
+            for finding in fixed.findings:
+                codes.setdefault((finding.subject_path, finding.subject), set()).add(finding.code)
+        return {key: sorted(found) for key, found in codes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A plan that is carried out in this pass, and the findings that asked for it."""
+
+    path: str
+    plan: Plan
+    asked: tuple[Finding, ...]
+    tree: SourceTree
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether it rewrites the code that a finding stands at."""
+        if finding.path != self.path:
+            return False
+        offset = self.tree.offset(finding.line, finding.column - 1)
+        return any(edit.start <= offset < edit.end for edit in self.plan.edits)
 
 
 def rewrite(
@@ -65,7 +105,7 @@ def rewrite(
     """
     paths, exclude = list(paths), tuple(exclude)
     overlay: dict[Path, sources.Source] = {}
-    originals: dict[Path, sources.Source] = {}
+    originals: dict[Path, tuple[str, bytes]] = {}
     result = engine.check(paths, contract, exclude=exclude)
     first = {_key(f) for f in result.findings}
     outcome = Rewrite()
@@ -73,29 +113,27 @@ def rewrite(
         chosen = [f for f in result.findings if f.fix is not None and (unsafe or f.fix.tier is Tier.SAFE)]
         if not chosen:
             break
-        for path, findings in _by_file(chosen).items():
-            source = overlay.get(path) or sources.read(path)
-            originals.setdefault(path, source)
-            edits = _edits(findings, result, source)
-            overlay[path] = _edited(source, edits)
+        taken: list[_Taken] = []
+        for name, findings in _by_file(chosen).items():
+            path = Path(name).absolute()
+            source = overlay.get(path) or _read(path)
+            originals.setdefault(path, (name, source.data))
+            tree = SourceTree(source)
+            here = _choose(findings, result, tree)
+            taken += here
+            overlay[path] = _edited(tree, here)
         before = result
         result = engine.check(paths, contract, overlay=overlay, exclude=exclude)
-        fresh = [f for f in result.findings if _key(f) not in first]
-        if fresh or len(result.problems) > len(before.problems):
-            what = [f"{f.path}:{f.line}: {f.code} {f.message}" for f in fresh]
-            what += [f"{p.path}:{p.line}: {p.message}" for p in result.problems if p not in before.problems]
-            raise RewriteError(
-                "a fix would bring in something new, so nothing is written: " + "; ".join(what)
-            )
+        _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
-        outcome.mended += [f for f in before.findings if _key(f) not in remaining]
+        outcome.fixed += _accounted([f for f in before.findings if _key(f) not in remaining], taken)
     else:
         raise RewriteError(f"the fixes do not settle after {MAX_PASSES} passes, so nothing is written")
     outcome.left = result
     outcome.changes = [
-        Change(originals[path].path, originals[path], source)
-        for path, source in sorted(overlay.items())
-        if source.data != originals[path].data
+        Change(name, data, overlay[path].data)
+        for path, (name, data) in sorted(originals.items())
+        if overlay[path].data != data
     ]
     return outcome
 
@@ -104,36 +142,83 @@ def _key(finding: Finding) -> tuple[str, str, str]:
     return finding.path, finding.symbol, finding.code
 
 
-def _by_file(findings: Iterable[Finding]) -> dict[Path, list[Finding]]:
-    files: dict[Path, list[Finding]] = {}
+def _by_file(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    files: dict[str, list[Finding]] = {}
     for finding in findings:
-        files.setdefault(Path(finding.path).absolute(), []).append(finding)
+        files.setdefault(finding.path, []).append(finding)
     return files
 
 
-def _edits(findings: list[Finding], result: engine.Result, source: sources.Source) -> list[Edit]:
-    """The edits of all findings of a file. Of plans that touch each other the first wins; the other has its
-    turn in the next pass, if its finding is still there."""
-    tree = SourceTree(source)
+def _read(path: Path) -> sources.Source:
+    try:
+        return sources.read(path)
+    except sources.SourceError as error:
+        raise RewriteError(f"{error}; nothing is written") from error
+
+
+def _refuse_new(result: engine.Result, before: engine.Result, first: set[tuple[str, str, str]]) -> None:
+    """Raises where edits brought in a finding that was not there at first, or a problem."""
+    fresh = [f"{f.path}:{f.line}: {f.code} {f.message}" for f in result.findings if _key(f) not in first]
+    if len(result.problems) > len(before.problems):
+        fresh += [f"{p.path}:{p.line}: {p.message}" for p in result.problems if p not in before.problems]
+    if fresh:
+        raise RewriteError("a fix would bring in something new, so nothing is written: " + "; ".join(fresh))
+
+
+def _choose(findings: list[Finding], result: engine.Result, tree: SourceTree) -> list[_Taken]:
+    """The plans that are carried out. Of plans that touch each other the one of lower priority number wins,
+    then the one that stands first; the other has its turn in the next pass, if its finding is still there."""
+    asked: dict[tuple[Edit, ...], list[Finding]] = {}
     plans: dict[tuple[Edit, ...], Plan] = {}
     for finding in findings:
         outcome = plan(finding, result.subjects[(finding.subject_path, finding.subject)], tree)
         if isinstance(outcome, Plan):
             plans.setdefault(outcome.edits, outcome)
-    taken: list[Edit] = []
-    for edits in sorted(plans, key=lambda e: -sum(edit.end - edit.start for edit in e)):
-        if not any(_touch(edit, other) for edit in edits for other in taken if edit != other):
-            taken += [edit for edit in edits if edit not in taken]
-    return [*taken, *tree.unused_imports(taken)]
+            asked.setdefault(outcome.edits, []).append(finding)
+    taken: list[_Taken] = []
+    made: set[Edit] = set()
+    for each in sorted(plans.values(), key=lambda p: (p.priority, p.edits)):
+        if not any(_touch(edit, other) for edit in each.edits for other in made if edit != other):
+            made.update(each.edits)
+            taken.append(_Taken(findings[0].path, each, tuple(asked[each.edits]), tree))
+    return taken
 
 
 def _touch(one: Edit, other: Edit) -> bool:
+    """Whether two edits share a character, or the order in which they are made would matter."""
     return one.start <= other.end and other.start <= one.end
 
 
-def _edited(source: sources.Source, edits: list[Edit]) -> sources.Source:
-    text = apply(source.text, edits)
-    return sources.Source(source.path, text.encode(source.encoding), text, source.encoding)
+def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
+    source = tree.source
+    edits = {edit for each in taken for edit in each.plan.edits}
+    text = apply(source.text, [*edits, *tree.unused_imports(edits)])
+    try:
+        data = text.encode(source.encoding)
+    except UnicodeEncodeError as error:
+        raise RewriteError(
+            f"{source.path}: a fix does not fit into its encoding {source.encoding}: save it as UTF-8; "
+            "nothing is written"
+        ) from error
+    return sources.Source(source.path, data, text, source.encoding)
+
+
+def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> list[Fixed]:
+    """What each plan did. A finding that no plan was made for went with the code that it stood at, else with
+    what was done for the same class, else with the first plan of its file."""
+    done = [Fixed(each.path, each.plan.fix.title) for each in taken]
+    for finding in gone:
+        claims = [
+            [finding in t.asked for t in taken],
+            [t.covers(finding) for t in taken],
+            [any((a.subject_path, a.subject) == (finding.subject_path, finding.subject) for a in t.asked)
+             for t in taken],
+            [t.path == finding.path for t in taken],
+            [True for t in taken],
+        ]  # fmt: skip
+        best = next(claim for claim in claims if any(claim))
+        done[best.index(True)].findings.append(finding)
+    return done
 
 
 # ------------------------------------------------------------------------------------------- on disk
@@ -149,37 +234,47 @@ def write(changes: Iterable[Change]) -> None:
     try:
         for change in changes:
             path = Path(os.path.realpath(change.path))
-            if path.read_bytes() != change.before.data:
+            if path.read_bytes() != change.before:
                 raise RewriteError(f"{change.path} has changed meanwhile: nothing is written; run it again")
-            staged.append((path, change, _stage(path, change.after.data)))
+            staged.append((path, change, _stage(path, change.after)))
         for path, change, stand_in in staged:
             os.replace(stand_in, path)
             moved.append(change)
-    except OSError as error:
+    except BaseException as error:
         put_back(moved)
-        raise RewriteError(f"cannot write {error.filename}: {error.strerror}; nothing is changed") from error
+        if isinstance(error, OSError):
+            raise RewriteError(
+                f"cannot write {error.filename}: {error.strerror}; nothing is changed"
+            ) from error
+        raise
     finally:
         for _, _, stand_in in staged:
             with contextlib.suppress(FileNotFoundError):
                 stand_in.unlink()
 
 
-def put_back(changes: Iterable[Change]) -> None:
-    """Puts files back as they were."""
+def put_back(changes: Iterable[Change]) -> list[str]:
+    """Puts files back as they were. Returns those that somebody else has changed since: they stay."""
+    kept = []
     for change in changes:
         path = Path(os.path.realpath(change.path))
-        os.replace(_stage(path, change.before.data), path)
+        if path.read_bytes() == change.after:
+            os.replace(_stage(path, change.before), path)
+        else:
+            kept.append(change.path)
+    return kept
 
 
 def uncommitted(paths: Iterable[str]) -> list[str]:
-    """Those of the files that git could not bring back: changed since they were staged, or not tracked.
+    """Those of the files that git could not bring back: changed since they were staged, not tracked, or
+    ignored. What is staged and unchanged since is safe: `git checkout -- FILE` restores it.
 
     Empty outside a git checkout, and where there is no git.
     """
     lost = []
     for path in paths:
-        command = ["git", "status", "--porcelain", "--ignored", "--", os.path.basename(path)]
-        folder = os.path.dirname(os.path.abspath(path))
+        folder, name = os.path.split(os.path.realpath(path))
+        command = ["git", "--literal-pathspecs", "status", "--porcelain", "--ignored", "--", name]
         try:
             answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         except OSError:
@@ -192,9 +287,13 @@ def uncommitted(paths: Iterable[str]) -> list[str]:
 def _stage(path: Path, data: bytes) -> Path:
     """The data in a new file in the same folder, with the permissions of the old one."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(name, path.stat().st_mode)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, path.stat().st_mode)
+    except BaseException:
+        os.unlink(name)
+        raise
     return Path(name)

@@ -10,10 +10,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .memory import StateStore
     from .nets.lstm import MaskedLSTM, masked_lstm
-    from .policy import RecurrentPolicy, write_stamps
+    from .policy import RecurrentPolicy, warn_unknown_config, write_stamps
     from .weights import clip_weights
 
-__all__ = ["MaskedLSTM", "RecurrentPolicy", "StateStore", "clip_weights", "masked_lstm", "write_stamps"]
+__all__ = [
+    "MaskedLSTM",
+    "RecurrentPolicy",
+    "StateStore",
+    "clip_weights",
+    "masked_lstm",
+    "warn_unknown_config",
+    "write_stamps",
+]
 
 _HOME = {
     "MaskedLSTM": "nets.lstm",
@@ -21,6 +29,7 @@ _HOME = {
     "StateStore": "memory",
     "clip_weights": "weights",
     "masked_lstm": "nets.lstm",
+    "warn_unknown_config": "policy",
     "write_stamps": "policy",
 }
 

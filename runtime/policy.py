@@ -40,6 +40,32 @@ def write_stamps(td: TensorDictBase) -> None:
     td["batch"] = torch.full(td.batch_size, batch_size, dtype=torch.int64, device=device)
 
 
+def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel: int = 3) -> None:
+    """Name the keys of `config` in one warning, each with the constructor parameter that it may be meant for.
+
+    For the constructor of a policy, whose `**kwargs` nothing reads: a typo in the config then does not go
+    unnoticed. Silent where `config` is empty. `stacklevel` is that of `warnings.warn`; 3 shows the line that
+    builds the policy, where its own constructor calls this.
+    """
+    if not config:
+        return
+    known: set[str] = set()
+    for kind in type(policy).__mro__:
+        if kind is nn.Module:
+            break
+        known |= inspect.signature(kind).parameters.keys()
+    known -= {"self", "config", "kwargs", "args"}
+    named = []
+    for key in sorted(config):
+        near = difflib.get_close_matches(key, known, n=1)
+        named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    warnings.warn(
+        f"{type(policy).__name__} does not read these config keys: {', '.join(named)}",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+
+
 class RecurrentPolicy(nn.Module):
     """Encoder net, LSTM with memory, decoder net: a policy that a recurrent PPO trainer can drive.
 
@@ -104,7 +130,7 @@ class RecurrentPolicy(nn.Module):
             raise ValueError(f"analyze_weights_interval must be >= 0, got {analyze_weights_interval!r}")
         if getattr(policy, "is_continuous", False):
             raise ValueError("continuous actions are not supported: the net has is_continuous=True")
-        self._warn_of_unread(config)
+        warn_unknown_config(self, config, stacklevel=4)
 
         shape = getattr(getattr(env, "single_observation_space", None), "shape", None)
         if shape is None:
@@ -407,24 +433,6 @@ class RecurrentPolicy(nn.Module):
     def compute_weight_metrics(self, delta: float = 0.01) -> list[dict[str, Any]]:
         """Name, shape, norm and effective rank of every linear layer's weight. Waits for the device."""
         return weight_metrics(self, delta)
-
-    def _warn_of_unread(self, config: Mapping[str, Any]) -> None:
-        if not config:
-            return
-        known = {
-            name
-            for kind in type(self).__mro__[: type(self).__mro__.index(RecurrentPolicy) + 1]
-            for name in inspect.signature(kind).parameters
-        } - {"self", "config", "kwargs", "args"}
-        named = []
-        for key in sorted(config):
-            near = difflib.get_close_matches(key, known, n=1)
-            named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
-        warnings.warn(
-            f"{type(self).__name__} does not read these config keys: {', '.join(named)}",
-            UserWarning,
-            stacklevel=4,
-        )
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         """Drop what PufferLib's LSTMWrapper stored twice, then load as usual."""

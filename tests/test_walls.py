@@ -31,7 +31,8 @@ ORDER = (
     ("values",),
     ("flow",),
     ("subjects",),
-    ("rule", "codemod", "suppressions"),
+    ("rule", "edits", "suppressions"),
+    ("codemod",),
     ("engine",),
     ("rewrite",),
     ("reports",),
@@ -165,7 +166,7 @@ def test_the_tool_reaches_the_runtime_only_to_verify() -> None:
 
 @pytest.mark.parametrize(
     ("room", "allowed"),
-    [("rules", VOCABULARY), ("codemods", VOCABULARY | {"policyfix.codemod"})],
+    [("rules", VOCABULARY), ("codemods", VOCABULARY | {"policyfix.codemod", "policyfix.edits"})],
 )
 def test_rules_and_codemods_know_the_vocabulary_and_not_one_another(room: str, allowed: set[str]) -> None:
     strangers = [

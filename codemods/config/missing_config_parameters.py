@@ -1,37 +1,47 @@
 from __future__ import annotations
 
-import libcst as cst
-
-from policyfix.codemod import Codemod, Plan, Refusal, SourceTree
+from policyfix.codemod import Codemod, Plan
+from policyfix.edits import Edit, Refusal, SourceTree
+from policyfix.facts import ir
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
 class TakeConfigParameters(Codemod):
-    """Adds the contract's parameters to a constructor, which keeps them as attributes."""
+    """Lets a constructor take the whole config: the contract's parameters, which it keeps as attributes, and
+    everything else, which it names in a warning."""
 
     answers = ("PF401",)
 
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
         cls = tree.find_class(policy.name)
-        constructor = None if cls is None else tree.find_method(cls, "__init__")
-        if constructor is None:
-            return Refusal(f"{policy.name} has no constructor of its own")
-        calls = [s for s in constructor.body.body if _is_super(s)]
-        if len(calls) != 1:
-            return Refusal("its constructor does not call super().__init__(...) in a statement of its own")
+        if cls is None:
+            return Refusal(f"{policy.name} is not found in {tree.source.path}")
+        found = tree.base_call(cls)
+        if isinstance(found, Refusal):
+            return found
+        constructor, facts = tree.find_method(cls, "__init__"), policy.cls.facts.function("__init__")
+        assert constructor is not None and facts is not None
         missing = [(n, d) for n, d in policy.contract.parameters if policy.takes(n) is False]
-        edits = tree.add_parameters(constructor, [f"{name}={default!r}" for name, default in missing])
-        edits.append(tree.insert_after(calls[0], [f"self.{name} = {name}" for name, _ in missing]))
+        new = [f"{name}={default!r}" for name, default in missing]
+        lines = [f"self.{name} = {name}" for name, _ in missing]
+        edits: list[Edit] = []
+        spread = facts.parameter("**")
+        if spread is None and any(p.name == "kwargs" for p in facts.parameters):
+            return Refusal("its constructor has a parameter called kwargs that is not **kwargs")
+        if spread is None or not _is_read(spread.name, facts):
+            imported = tree.import_name("policyfix.runtime", "warn_unknown_config")
+            if isinstance(imported, Refusal):
+                return imported
+            edits += [] if imported is None else [imported]
+            new += ["**kwargs"] if spread is None else []
+            lines.append(f"warn_unknown_config(self, {'kwargs' if spread is None else spread.name})")
+        edits += tree.add_parameters(constructor, new)
+        edits.append(tree.insert_after(found[0], lines))
         names = ", ".join(name for name, _ in missing)
         return self.fix(f"take {names} in the constructor of {policy.name}", edits)
 
 
-def _is_super(statement: cst.CSTNode) -> bool:
-    """Whether a statement calls the base constructor and does nothing else."""
-    if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-        return False
-    node = statement.body[0]
-    if not isinstance(node, cst.Expr) or not isinstance(node.value, cst.Call):
-        return False
-    return cst.Module([]).code_for_node(node.value.func) == "super().__init__"
+def _is_read(spread: str, constructor: ir.FunctionFacts) -> bool:
+    """Whether a constructor's body looks at its `**kwargs` or hands them on."""
+    return ir.Name(spread) in ir.nodes(constructor.body)

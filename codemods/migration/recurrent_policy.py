@@ -9,17 +9,19 @@ parameter name stay. The LSTM keeps its depth, so that old checkpoints load.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import libcst as cst
 
-from policyfix.codemod import Codemod, Edit, Plan, Refusal, SourceTree
+from policyfix.codemod import Codemod, Plan
+from policyfix.contract import Contract
+from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.flow import CoreCall, Escape, InPlace, KeyWrite, NetCall, Store, Trace
 from policyfix.project import LinkedClass
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.values import (
-    VIEWS,
     Const,
     Either,
     Group,
@@ -36,23 +38,23 @@ from policyfix.values import (
 BASE = "RecurrentPolicy"
 MODULE = "policyfix.runtime"
 
+BASE_SIZE = 128  # what its constructor takes for `input_size` and `hidden_size`
+
 # What a wrapper's constructor takes, in this order; `num_layers` where it offers that.
 WRAPPER_PARAMETERS = ("env", "policy", "input_size", "hidden_size", "num_layers")
+# Attributes of the runtime's base class that its forward relies on.
+_OWNED = frozenset({"lstm", "policy", "memory", "num_layers", "obs_shape", "_discrete_actions"})
 # Methods of a wrapper that the runtime's base class replaces.
 WRAPPER_METHODS = frozenset({"__init__", "forward", "forward_eval"})
 
-_SHAPING = (VIEWS - {"detach", "data"}) | {
-    "to",
-    "float",
-    "int",
-    "long",
-    "index_none",
-    "einops.rearrange",
-    "torch.reshape",
-    "torch.squeeze",
-    "torch.flatten",
-    "torch.transpose",
-}
+# Operations that neither drop nor change a number.
+_SHAPING = frozenset(
+    "view reshape flatten unflatten squeeze unsqueeze transpose permute contiguous movedim swapaxes swapdims "
+    "view_as reshape_as T mT t ravel to float long index_none "
+    "torch.reshape torch.squeeze torch.unsqueeze torch.flatten torch.transpose torch.permute "
+    "einops.rearrange".split()
+)
+_DRAWS = frozenset({"torch.multinomial", "multinomial"})
 _LOG_SOFTMAX = frozenset({"torch.nn.functional.log_softmax", "torch.log_softmax", "log_softmax"})
 
 
@@ -67,9 +69,9 @@ class MigrateToRecurrentPolicy(Codemod):
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
         try:
             wrapper = _wrapper(policy)
-            layers = _layers(policy, wrapper)
+            _depth(wrapper)
             _recognise(policy)
-            edits = _rewrite(policy, layers, tree)
+            edits = _rewrite(policy, wrapper, tree)
         except _Unlike as reason:
             return Refusal(f"{policy.name} is not migrated: {reason}")
         if isinstance(edits, Refusal):
@@ -107,11 +109,35 @@ def _wrapper(policy: PolicyClass) -> LinkedClass:
     lost = {"cell", "forward_eval"} & used
     if lost:
         raise _Unlike(f"it uses self.{sorted(lost)[0]}, which the runtime's base class does not have")
+    clash = {name for name in _OWNED if _is_set(name, policy)}
+    if clash:
+        raise _Unlike(f"it sets self.{sorted(clash)[0]} itself, which the runtime's base class owns")
     return wrapper
 
 
-def _layers(policy: PolicyClass, wrapper: LinkedClass) -> int | None:
-    """Depth of the LSTM that the wrapper builds; None where it is the constructor's `num_layers`."""
+def _is_set(attribute: str, policy: PolicyClass) -> bool:
+    """Whether a method of the class itself assigns an attribute of `self`, or the class a name."""
+    assigned = [
+        target
+        for node in ir.nodes(policy.cls.facts.functions)
+        if isinstance(node, ir.Assign)
+        for target in node.targets
+    ]
+    mentioned = [part for target in assigned for part in ir.nodes(target) if isinstance(part, ir.Attribute)]
+    return policy.cls.facts.defines(attribute) or any(
+        part.name == attribute and part.value == ir.Name("self") for part in mentioned
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Depth:
+    """Layers of the LSTM that a wrapper builds; `chosen` where its constructor takes them as `num_layers`."""
+
+    layers: int
+    chosen: bool
+
+
+def _depth(wrapper: LinkedClass) -> _Depth:
     constructor = wrapper.facts.function("__init__")
     assert constructor is not None
     built = [
@@ -135,10 +161,11 @@ def _layers(policy: PolicyClass, wrapper: LinkedClass) -> int | None:
     depth = keywords.pop("num_layers", sizes[2] if len(sizes) > 2 else ir.Literal(1))
     if sizes[:2] != [ir.Name("input_size"), ir.Name("hidden_size")] or keywords or len(sizes) > 3:
         raise _Unlike(f"the LSTM of {wrapper.name} is built with other options")
+    chosen = depth == ir.Name("num_layers")
+    if chosen:
+        depth = next((p.default for p in constructor.parameters if p.name == "num_layers"), None)
     if isinstance(depth, ir.Literal) and isinstance(depth.value, int):
-        return depth.value
-    if depth == ir.Name("num_layers"):
-        return None
+        return _Depth(depth.value, chosen)
     raise _Unlike(f"the depth of the LSTM of {wrapper.name} is not known")
 
 
@@ -147,7 +174,7 @@ def _recognise(policy: PolicyClass) -> None:
     assert policy.forward is not None
     contract, forward = policy.contract, policy.forward[0]
     parameters = [p.name for p in forward.parameters[1:]]
-    if parameters not in (["td", "state", "action"], ["td", "action"], ["td"]) and len(parameters) > 3:
+    if parameters[1:] != ["state", "action"]:
         raise _Unlike("its forward takes other arguments than td, state and action")
     if forward.parameter("*") or forward.parameter("**"):
         raise _Unlike("its forward takes further arguments")
@@ -190,13 +217,14 @@ def _recognise_forward(policy: PolicyClass, trace: Trace, training: bool) -> Non
         if isinstance(event, Escape) and event.place.symbol == own:
             raise _Unlike(f"its forward calls something unknown (line {event.place.span.line})")
     logits, value = _decoded(decode.result)
+    chooses = frozenset({"action"}) if training else _DRAWS
     allowed = contract.training_outputs if training else contract.rollout_outputs
     for write in trace.of(KeyWrite):
         if write.key in contract.stamps:
             continue
         if write.key not in allowed:
             raise _Unlike(f'its forward writes td["{write.key}"]')
-        if not _means(write.key, write.value, logits, value):
+        if not _means(write.key, write.value, logits, value, policy.contract, chooses):
             raise _Unlike(f'its td["{write.key}"] is computed in another way')
 
 
@@ -214,8 +242,11 @@ def _decoded(result: Value) -> tuple[Value, Value]:
     raise _Unlike("the net does not return (logits, value)")
 
 
-def _means(key: str | None, written: Value, logits: Value, value: Value) -> bool:
-    """Whether an output is what the contract's forward computes from logits and value."""
+def _means(
+    key: str | None, written: Value, logits: Value, value: Value, contract: Contract, chooses: frozenset[str]
+) -> bool:
+    """Whether an output is what the contract's forward computes from logits and value. `chooses`: the terms
+    that the choice of an action goes back to."""
     match key:
         case "values" | "value":
             return _is(written, value)
@@ -225,13 +256,14 @@ def _means(key: str | None, written: Value, logits: Value, value: Value) -> bool
             chosen = _shaped(written)
             return (
                 isinstance(chosen, Term)
-                and chosen.op in ("index", "gather")
+                and chosen.op in ("index", "gather", "torch.gather")
                 and _is_log_softmax(chosen.args[0], logits)
+                and any(isinstance(part, Term) and part.op in chooses for part in walk(chosen))
             )
         case "entropy":
             return _is_entropy(_shaped(written), logits)
         case "actions":
-            return _is_sample(_shaped(written), logits)
+            return _is_sample(_shaped(written), logits, contract)
         case _:
             return False
 
@@ -285,17 +317,22 @@ def _is_probability(value: Value, logits: Value) -> bool:
     )
 
 
-def _is_sample(value: Value, logits: Value) -> bool:
+def _is_sample(value: Value, logits: Value, contract: Contract) -> bool:
     """`table[multinomial(p)]`: one action a row, drawn from the probabilities."""
     if not (isinstance(value, Term) and value.op == "index" and isinstance(value.args[0], Term)):
         return False
     table, drawn = value.args[0], _shaped(value.args[1])
     return (
-        table.op == "attribute"
+        _is_table(table, contract)
         and isinstance(drawn, Term)
-        and drawn.op in ("torch.multinomial", "multinomial")
+        and drawn.op in _DRAWS
         and _is_probability(drawn.args[0], logits)
     )
+
+
+def _is_table(value: Term, contract: Contract) -> bool:
+    """Whether a value is one of the tables that the trainer sets on the policy."""
+    return value.op == "attribute" and any(value.args[1] == Const(name) for name, _ in contract.tables)
 
 
 def _recognise_conversions(policy: PolicyClass) -> None:
@@ -309,7 +346,9 @@ def _recognise_conversions(policy: PolicyClass) -> None:
         strange = [
             part
             for part in walk(trace.returned)
-            if isinstance(part, Unknown) or (isinstance(part, Term) and part.op not in known)
+            if isinstance(part, Unknown)
+            or (isinstance(part, Term) and part.op not in known)
+            or (isinstance(part, Term) and part.op == "attribute" and not _is_table(part, policy.contract))
         ]
         if strange or any(isinstance(event, Store | InPlace | Escape) for event in trace.events):
             raise _Unlike(f"its {name} does more than look actions up")
@@ -318,10 +357,10 @@ def _recognise_conversions(policy: PolicyClass) -> None:
 # ------------------------------------------------------------------------------------------ the rewrite
 
 
-def _rewrite(policy: PolicyClass, layers: int | None, tree: SourceTree) -> list[Edit] | Refusal:
+def _rewrite(policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree) -> list[Edit] | Refusal:
     cls = tree.find_class(policy.name)
-    if cls is None:
-        return Refusal(f"{policy.name} is not found in {tree.source.path}")
+    if cls is None or not isinstance(cls.body, cst.IndentedBlock):
+        return Refusal(f"{policy.name} is written on one line or not found in {tree.source.path}")
     imported = tree.import_name(MODULE, BASE)
     if isinstance(imported, Refusal):
         return imported
@@ -331,75 +370,101 @@ def _rewrite(policy: PolicyClass, layers: int | None, tree: SourceTree) -> list[
     removed = [tree.find_method(cls, n) for n in ("forward", contract.to_index, contract.from_index)]
     methods = [m for m in removed if m is not None]
     constructor = tree.find_method(cls, "__init__")
-    parameters = _parameters(policy, layers)
     if constructor is not None:
-        edits += _constructor(constructor, policy, parameters, tree)
+        edits += _mend_constructor(cls, constructor, policy, wrapper, tree)
     else:
-        edits.append(_new_constructor(methods[0], parameters, tree))
+        edits.append(_new_constructor(methods[0], policy, wrapper, tree))
         methods = methods[1:]
-    edits += [tree.delete(method) for method in methods]
-    return edits
+    return edits + tree.delete(methods)
 
 
-def _parameters(policy: PolicyClass, layers: int | None) -> dict[str, str]:
+def _settings(policy: PolicyClass, wrapper: LinkedClass) -> dict[str, str]:
     """Keywords that the constructor is to take and hand on, with their defaults."""
-    depth = {"num_layers": str(1 if layers is None else layers)}
+    depth = {"num_layers": str(_depth(wrapper).layers)}
     return depth | {name: repr(default) for name, default in policy.contract.parameters}
 
 
-def _constructor(
-    function: cst.FunctionDef, policy: PolicyClass, parameters: dict[str, str], tree: SourceTree
+def _sizes(wrapper: LinkedClass) -> dict[str, object]:
+    """`input_size` and `hidden_size` of a wrapper's constructor with their defaults; without one it is absent."""
+    constructor = wrapper.facts.function("__init__")
+    assert constructor is not None
+    sizes: dict[str, object] = {}
+    for parameter in constructor.parameters:
+        if parameter.name in ("input_size", "hidden_size") and parameter.default is not None:
+            if not isinstance(parameter.default, ir.Literal):
+                raise _Unlike(f"the default {parameter.name} of {wrapper.name} is not a number")
+            sizes[parameter.name] = parameter.default.value
+    return sizes
+
+
+def _mend_constructor(
+    cls: cst.ClassDef,
+    constructor: cst.FunctionDef,
+    policy: PolicyClass,
+    wrapper: LinkedClass,
+    tree: SourceTree,
 ) -> Iterator[Edit]:
-    """The parameters added to the signature, and handed on to the base constructor."""
-    call = _super_call(function)
-    taken = {p.name.value for p in (*function.params.params, *function.params.kwonly_params)}
-    spread = function.params.star_kwarg
+    """The settings added to the signature, and handed on to the base constructor."""
+    found = tree.base_call(cls)
+    if isinstance(found, Refusal):
+        raise _Unlike(found.reason)
+    call = found[1]
+    spread = constructor.params.star_kwarg
+    rest = "kwargs" if spread is None else spread.name.value
     facts = policy.cls.facts.function("__init__")
     assert facts is not None
-    new = [f"{name}={default}" for name, default in parameters.items() if name not in taken]
-    if spread is None:
-        new.append("**kwargs")
-        handed_on = "kwargs"
-    else:
-        handed_on = spread.name.value
-    yield from tree.add_parameters(function, new)
+    taken = {p.name for p in facts.parameters}
+    if spread is None and rest in taken:
+        raise _Unlike("its constructor has a parameter called kwargs that is not **kwargs")
+    if any(a.star == "*" or (a.star == "**" and tree.code(a.value) != rest) for a in call.args):
+        raise _Unlike("what its constructor hands to super().__init__ is not known")
+    positional = [a for a in call.args if a.keyword is None and not a.star]
     passed = {a.keyword.value for a in call.args if a.keyword is not None}
-    arguments = [f"{name}={name}" for name in parameters if name not in passed]
-    if not any(a.star == "**" for a in call.args) and (
-        spread is None or ir.Name(handed_on) not in ir.nodes(facts.body)
-    ):
-        arguments.append(f"**{handed_on}")
+    passed |= set(WRAPPER_PARAMETERS[: len(positional)])
+    hands_on = any(a.star == "**" for a in call.args)
+
+    new, arguments = [], []
+    for name, default in _sizes(wrapper).items():
+        if name not in passed and default != BASE_SIZE:
+            if hands_on:
+                raise _Unlike(f"its {name} may come through **{rest}")
+            arguments.append(f"{name}={default!r}")
+    for name, text in _settings(policy, wrapper).items():
+        if name in passed:
+            continue
+        if name == "num_layers" and name in taken and not _depth(wrapper).chosen:
+            arguments.append(f"{name}={text}")  # its own num_layers are not the LSTM's
+            continue
+        arguments.append(f"{name}={name}")
+        if name not in taken:
+            new.append(f"{name}={text}")
+    if spread is None:
+        new.append(f"**{rest}")
+    if not hands_on and (spread is None or ir.Name(rest) not in ir.nodes(facts.body)):
+        arguments.append(f"**{rest}")
+    yield from tree.add_parameters(constructor, new)
     yield from tree.add_arguments(call, arguments)
+    if len(positional) == len(WRAPPER_PARAMETERS):  # keyword-only in the runtime's base class
+        start = tree.span(positional[-1])[0]
+        yield Edit(start, start, f"{WRAPPER_PARAMETERS[-1]}=")
 
 
-def _super_call(function: cst.FunctionDef) -> cst.Call:
-    """The call of the base constructor."""
-    found: list[cst.Call] = []
-    for statement in function.body.body:
-        if isinstance(statement, cst.SimpleStatementLine):
-            for small in statement.body:
-                if isinstance(small, cst.Expr) and isinstance(small.value, cst.Call):
-                    call = small.value
-                    if cst.Module([]).code_for_node(call.func) == "super().__init__":
-                        found.append(call)
-    if len(found) != 1 or any(a.star == "*" for a in found[0].args):
-        raise _Unlike("its constructor does not call super().__init__(...) just once")
-    return found[0]
-
-
-def _new_constructor(place: cst.FunctionDef, parameters: dict[str, str], tree: SourceTree) -> Edit:
+def _new_constructor(
+    place: cst.FunctionDef, policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree
+) -> Edit:
     """A constructor in the place of the forward, for a class that had none."""
     start, end = tree.whole(place)
-    inner, newline = tree.indent, tree.newline
-    outer = tree.indentation(place)
-    own = [f"{name}={default}" for name, default in parameters.items()]
-    handed = ", ".join(f"{name}={name}" for name in parameters)
+    inner, outer = tree.indent, tree.indentation(place)
+    settings, sizes = _settings(policy, wrapper), _sizes(wrapper)
+    own = [f"{name}={sizes[name]!r}" if name in sizes else name for name in ("input_size", "hidden_size")]
+    own += [f"{name}={default}" for name, default in settings.items()]
+    handed = ["env", "policy", "input_size", "hidden_size", *(f"{name}={name}" for name in settings)]
     lines = [
         "def __init__(",
-        f"{inner}self, env, policy, input_size=128, hidden_size=128, {', '.join(own)}, **kwargs",
+        f"{inner}self, env, policy, {', '.join(own)}, **kwargs",
         "):",
         f"{inner}super().__init__(",
-        f"{inner}{inner}env, policy, input_size, hidden_size, {handed}, **kwargs",
+        f"{inner}{inner}{', '.join(handed)}, **kwargs",
         f"{inner})",
     ]
-    return Edit(start, end, "".join(outer + line + newline for line in lines))
+    return Edit(start, end, "".join(outer + line + tree.newline for line in lines))

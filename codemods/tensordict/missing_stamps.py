@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from policyfix.codemod import Codemod, Plan, Refusal, SourceTree
+from policyfix.codemod import Codemod, Plan
+from policyfix.edits import Refusal, SourceTree
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -18,7 +19,9 @@ class WriteStamps(Codemod):
             return Refusal(f"{function.qualname} is not found in {tree.source.path}")
         imported = tree.import_name("policyfix.runtime", "write_stamps")
         stamped = tree.insert_first(node, [f"write_stamps({function.parameters[1].name})"])
-        if isinstance(imported, Refusal) or isinstance(stamped, Refusal):
-            return imported if isinstance(imported, Refusal) else Refusal(f"{stamped}")
+        if isinstance(imported, Refusal):
+            return imported
+        if isinstance(stamped, Refusal):
+            return stamped
         edits = [stamped] if imported is None else [imported, stamped]
         return self.fix(f"stamp the TensorDict in {function.qualname}", edits)

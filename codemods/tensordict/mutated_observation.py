@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import libcst as cst
 
-from policyfix.codemod import Codemod, Plan, Refusal, SourceTree
+from policyfix.codemod import Codemod, Plan
+from policyfix.edits import Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from policyfix.codemod import Codemod, Plan, Refusal, SourceTree
+from policyfix.codemod import Codemod, Plan
+from policyfix.edits import Refusal, SourceTree
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -15,13 +16,15 @@ class AddClipWeights(Codemod):
         kept = any(
             s.thing is policy.instance and s.attribute == contract.clip_range for s in policy.construction
         )
-        if not kept and policy.takes(contract.clip_range) is not False:
-            return Refusal(
-                f"the constructor does not keep {contract.clip_range} as self.{contract.clip_range}"
-            )
         cls = tree.find_class(policy.name)
         if cls is None:
             return Refusal(f"{policy.name} is not found in {tree.source.path}")
+        if not kept:
+            will_keep = tree.base_call(cls)  # where the fix of PF401 keeps it
+            if policy.takes(contract.clip_range) is not False:
+                return Refusal(f"its constructor does not keep {contract.clip_range} as an attribute")
+            if isinstance(will_keep, Refusal):
+                return Refusal(f"nothing keeps self.{contract.clip_range}: {will_keep.reason}")
         inner = tree.indent
         method = tree.add_method(
             cls,

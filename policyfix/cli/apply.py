@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +15,21 @@ if TYPE_CHECKING:
     from policyfix.rewrite import Rewrite
 
 
+class Failed(click.ClickException):
+    """Something that `apply` cannot do: one line, exit status 2."""
+
+    exit_code = 2
+
+
 @click.command()
 @options.paths
 @click.option("--diff", is_flag=True, help="Show what would change and write nothing.")
 @click.option("--unsafe", is_flag=True, help="Also make fixes that change numbers you may rely on.")
-@click.option("--allow-dirty", is_flag=True, help="Write to files that have uncommitted changes, too.")
+@click.option("--allow-dirty", is_flag=True, help="Write to files that git could not bring back, too.")
 @click.option(
     "--verify/--no-verify",
     default=False,
-    help="Run the probes on every class that was changed, and put its files back where they fail. "
+    help="Run the probes on every class that was changed, and put all files back where one fails. "
     "This imports your code. Default: --no-verify.",
 )
 @options.exclude
@@ -40,14 +47,20 @@ def apply(
 ) -> None:
     """Mend the contract defects in the Python files under PATHS, migrating agents where they are recognised.
 
+    Files that git could not bring back (changed since they were staged, or untracked in a checkout) are left
+    alone without --allow-dirty.
+
     Exit status: 0 nothing is left to do, 1 findings are left (with --diff: or changes would be made, with
     --verify: or a probe failed), 2 a file could not be handled.
     """
     from policyfix import rewrite
 
     kept_contract = options.load_contract(contract)
+    given = options.existing(paths)
+    if verify and not diff:
+        _need_torch()
     try:
-        outcome = rewrite.rewrite(options.existing(paths), kept_contract, unsafe=unsafe, exclude=exclude)
+        outcome = rewrite.rewrite(given, kept_contract, unsafe=unsafe, exclude=exclude)
         if diff:
             for change in outcome.changes:
                 click.echo(change.diff(), nl=False)
@@ -55,14 +68,20 @@ def apply(
             _refuse_dirty(outcome, allow_dirty)
             rewrite.write(outcome.changes)
     except rewrite.RewriteError as error:
-        raise click.ClickException(str(error)) from None
-    failed = False
-    if verify and outcome.changes and not diff:
-        failed = _verified(outcome, contract)
+        raise Failed(str(error)) from None
+    if verify and not diff and not _verified(outcome, contract):
+        context.exit(1)
     _summarise(outcome, diff)
     if outcome.left.problems:
         context.exit(2)
-    context.exit(1 if failed or outcome.left.findings or (diff and outcome.changes) else 0)
+    context.exit(1 if outcome.left.findings or (diff and outcome.changes) else 0)
+
+
+def _need_torch() -> None:
+    """Before anything is written: the probes need torch, and this process must not load it."""
+    command = [sys.executable, "-c", "import tensordict, torch"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        raise Failed("--verify needs torch and tensordict: pip install 'policyfix[runtime]'")
 
 
 def _refuse_dirty(outcome: Rewrite, allow_dirty: bool) -> None:
@@ -72,38 +91,52 @@ def _refuse_dirty(outcome: Rewrite, allow_dirty: bool) -> None:
     if dirty:
         raise rewrite.RewriteError(
             f"{', '.join(dirty)} {'has' if len(dirty) == 1 else 'have'} uncommitted changes: "
-            "commit or stash them first, or use --allow-dirty; nothing is written"
+            "commit, stage or stash them first, or use --allow-dirty; nothing is written"
         )
 
 
 def _verified(outcome: Rewrite, contract: Path | None) -> bool:
-    """Runs the probes of what was mended; puts the files back where one fails. Whether any did."""
+    """Whether the probes of what was mended pass; every file is put back where they do not."""
     from policyfix import rewrite
+
+    try:
+        failures = _failed_probes(outcome, contract)
+    except BaseException:  # interrupted: not proven
+        rewrite.put_back(outcome.changes)
+        raise
+    if not failures:
+        return True
+    kept = rewrite.put_back(outcome.changes)
+    click.echo("the probes do not pass, so every file is put back as it was:", err=True)
+    for failure in failures:
+        click.echo(f"  {failure}", err=True)
+    if kept:
+        raise Failed(f"{', '.join(kept)} changed while the probes ran and could not be put back")
+    return False
+
+
+def _failed_probes(outcome: Rewrite, contract: Path | None) -> list[str]:
+    """Runs the probes of the mended codes on every class that was at fault; what failed, and how."""
     from policyfix.contract import default_path
     from policyfix.runtime.checker import verify
+    from policyfix.runtime.checker.probes import probe_names
 
+    probes = {probe.rule: probe.code for probe in probe_names()}
     failures: list[str] = []
-    for path, name in outcome.migrated:
-        codes = sorted({f.code for f in outcome.mended if (f.subject_path, f.subject) == (path, name)})
-        select = [code.replace("PF", "PV", 1) for code in codes]
+    for (path, name), codes in outcome.mended.items():
+        select = [probes[code] for code in codes if code in probes]
+        if not select:
+            continue
         target = f"{path}::{name}"
         verification = verify(target, contract=contract or default_path(), select=select)
+        failed = [p for p in verification.probes if p.status in ("fail", "error")]
+        failures += [f"{target}: {p.code} {p.name}: {p.evidence}" for p in failed]
         if verification.error:
             failures.append(f"{target}: {verification.error}")
-        failures += [
-            f"{target}: {p.code} {p.name}: {p.evidence}"
-            for p in verification.probes
-            if p.status in ("fail", "error")
-        ]
-        if not failures:
-            click.echo(f"verified {name}: {', '.join(select)}", err=True)
-    if failures:
-        rewrite.put_back(outcome.changes)
-        click.echo("the probes do not pass, so every file is put back as it was:", err=True)
-        for failure in failures:
-            click.echo(f"  {failure}", err=True)
-        sys.exit(1)
-    return bool(failures)
+        elif not failed:
+            passed = [p.code for p in verification.probes if p.status == "pass"]
+            click.echo(f"verified {name}: {', '.join(passed)}", err=True)
+    return failures
 
 
 def _summarise(outcome: Rewrite, diff: bool) -> None:
@@ -111,12 +144,8 @@ def _summarise(outcome: Rewrite, diff: bool) -> None:
     from policyfix import reports
 
     verb = "would mend" if diff else "mended"
-    titles: dict[tuple[str, str], list[str]] = {}
-    for finding in outcome.mended:
-        if finding.fix is not None:
-            titles.setdefault((finding.path, finding.fix.title), []).append(finding.code)
-    for (path, title), codes in titles.items():
-        click.echo(f"{path}: {verb} {', '.join(sorted(set(codes)))}: {title}", err=True)
+    for fixed in outcome.fixed:
+        click.echo(f"{fixed.path}: {verb} {', '.join(fixed.codes)}: {fixed.title}", err=True)
     if not outcome.changes:
         click.echo("nothing to change", err=True)
     for finding in outcome.left.findings:

@@ -143,6 +143,10 @@ def _explain(console: "Console", probes: "list[ProbeResult]") -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    from policyfix.rule import discover
+
+    pages = {rule.code for rule in discover()}
+
     def said(probe: "ProbeResult") -> tuple[str, str]:
         return probe.evidence, probe.hint if probe.status == "fail" else ""
 
@@ -154,7 +158,7 @@ def _explain(console: "Console", probes: "list[ProbeResult]") -> None:
         heading = Text("\n").append(
             ", ".join(f"{probe.code} {probe.name}" for probe in alike), STYLES[alike[0].status]
         )
-        if rules := [probe.rule for probe in alike if probe.rule and probe.status == "fail"]:
+        if rules := [probe.rule for probe in alike if probe.rule in pages and probe.status == "fail"]:
             heading.append(f"  (policyfix explain {rules[0]})", "dim")
         console.print(heading)
         console.print(Padding(Text(evidence), (0, 0, 0, 2)))

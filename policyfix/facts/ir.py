@@ -333,6 +333,7 @@ class ClassFacts:
     functions: tuple[FunctionFacts, ...]  # in source order: a later one of the same name wins
     classes: tuple[ClassFacts, ...]
     attributes: tuple[tuple[str, Expr], ...]  # assigned in the class body
+    metaclass: Expr | None
     span: Span
     whole: Span
 
@@ -364,6 +365,7 @@ class ModuleFacts:
     classes: tuple[ClassFacts, ...] = ()
     functions: tuple[FunctionFacts, ...] = ()
     assigned: tuple[tuple[str, Expr], ...] = ()
+    patched: frozenset[tuple[str, str]] = frozenset()  # `Class.name = ...` below the class
     is_package: bool = False
     _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 

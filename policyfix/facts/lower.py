@@ -38,6 +38,7 @@ class _Lowering:
             classes=tuple(members.classes),
             functions=tuple(members.functions),
             assigned=tuple(members.assigned),
+            patched=frozenset(members.patched),
             is_package=name in ("__init__.py", "__init__.pyi"),
         )
 
@@ -64,6 +65,10 @@ class _Lowering:
                 members.imports.extend(names)
             case ir.Assign(targets=targets, value=value):
                 members.assigned.extend((t.id, value) for t in targets if isinstance(t, ir.Name))
+                for target in targets:
+                    match target:
+                        case ir.Attribute(value=ir.Name(id=owner), name=name):
+                            members.patched.append((owner, name))
             case _:
                 pass
 
@@ -84,6 +89,14 @@ class _Lowering:
             functions=tuple(members.functions),
             classes=tuple(members.classes),
             attributes=tuple(members.assigned),
+            metaclass=next(
+                (
+                    self._expr(a.value)
+                    for a in node.keywords
+                    if a.keyword is not None and a.keyword.value == "metaclass"
+                ),
+                None,
+            ),
             span=self._span(node.name),
             whole=self._span(node),
         )
@@ -364,6 +377,7 @@ class _Members:
         self.classes: list[ir.ClassFacts] = []
         self.functions: list[ir.FunctionFacts] = []
         self.assigned: list[tuple[str, ir.Expr]] = []
+        self.patched: list[tuple[str, str]] = []
 
 
 _EXPRESSIONS: dict[type[cst.CSTNode], Callable[[_Lowering, Any], ir.Expr]] = {

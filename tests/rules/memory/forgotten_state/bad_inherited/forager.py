@@ -1,0 +1,6 @@
+from base import Recurrent
+
+
+class Forager(Recurrent):
+    def __init__(self, env):
+        super().__init__(env)

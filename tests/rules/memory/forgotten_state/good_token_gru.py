@@ -1,0 +1,23 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+class Reader(nn.Module):
+    """The GRU reads the tokens of one observation from the first to the last."""
+
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Embedding(256, 64)
+        self.gru = nn.GRU(64, 64, batch_first=True)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        tokens = self.embed(td["env_obs"][..., 1].long())
+        _, last = self.gru(tokens)
+        out = last.squeeze(0)
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td

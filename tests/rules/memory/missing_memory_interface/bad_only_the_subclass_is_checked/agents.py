@@ -1,0 +1,5 @@
+from elsewhere import base
+
+
+class Forager(base.Recurrent):  # expect: PF202
+    pass

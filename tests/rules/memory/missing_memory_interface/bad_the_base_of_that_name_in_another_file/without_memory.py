@@ -1,0 +1,3 @@
+class Root:
+    def describe(self):
+        return type(self).__name__

@@ -1,0 +1,5 @@
+from . import roots
+
+
+class Middle(roots.Root):
+    pass

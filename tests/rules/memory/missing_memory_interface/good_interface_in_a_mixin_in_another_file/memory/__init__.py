@@ -1,0 +1,1 @@
+from memory.interface import RememberingMixin as Remembering

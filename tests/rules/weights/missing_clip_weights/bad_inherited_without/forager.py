@@ -1,0 +1,6 @@
+from base import Recurrent
+
+
+class Forager(Recurrent):
+    def reset_memory(self):
+        self._state = None

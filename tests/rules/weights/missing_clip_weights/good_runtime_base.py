@@ -1,0 +1,5 @@
+from policyfix.runtime.policy import RecurrentPolicy
+
+
+class Forager(RecurrentPolicy):
+    """Clips through its base."""
