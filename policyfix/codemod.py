@@ -14,8 +14,9 @@ from typing import ClassVar
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rule import Finding, Fix, Tier, modules_of
 from policyfix.subjects import PolicyClass
+from policyfix.values import NONE, Const, Term, Value, options, walk
 
-__all__ = ["Codemod", "Plan", "Refusal", "SourceTree", "discover", "plan"]
+__all__ = ["Codemod", "Plan", "Refusal", "SourceTree", "discover", "plan", "starts_afresh"]
 
 PACKAGE = "policyfix.codemods"
 ENTRY_POINTS = "policyfix.codemods"  # packages of third-party codemods
@@ -68,3 +69,14 @@ def plan(finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refu
                 return outcome
             reasons.append(outcome.reason)
     return Refusal("; ".join(reasons) or f"no fix exists for {finding.code}")
+
+
+def starts_afresh(state: Value) -> bool:
+    """Whether a recurrent core is given None as its state, or one that the caller of forward brings as its
+    `state` argument; no state of the policy's own."""
+    brought = [o for o in options(state) if o != NONE]
+    return len(brought) < len(list(options(state))) and all(
+        any(isinstance(part, Term) and part.args == (Const("state"),) for part in walk(option))
+        and not any(isinstance(part, Term) and part.op in ("core", "earlier") for part in walk(option))
+        for option in brought
+    )

@@ -1,4 +1,4 @@
-"""Edits of source text, found by way of its libcst tree. What no edit covers stays as it is, byte for byte."""
+"""Edits of source text, found by way of its libcst tree; what no edit covers stays, byte for byte."""
 
 from __future__ import annotations
 
@@ -135,6 +135,11 @@ class SourceTree:
                 return node
         return None
 
+    def calls_of(self, function: str, node: cst.CSTNode) -> list[cst.Call]:
+        """The calls in a statement of what is spelled like that."""
+        nodes = (n for n in _walk(node) if isinstance(n, cst.Call))
+        return [call for call in nodes if self.code(call.func) == function]
+
     def base_call(self, cls: cst.ClassDef) -> tuple[cst.SimpleStatementLine, cst.Call] | Refusal:
         """The statement of the class's own constructor that calls the base's, and the call in it."""
         constructor = self.find_method(cls, "__init__")
@@ -214,9 +219,12 @@ class SourceTree:
             text = self.newline + text.removesuffix(self.newline)
         return Edit(end, end, text)
 
-    def delete(self, nodes: Sequence[cst.CSTNode]) -> list[Edit]:
+    def delete(self, nodes: Sequence[cst.CSTNode], inserted: Iterable[int] = ()) -> list[Edit]:
         """Whole statements: definitions with the comments right above them, and all with so many of the blank
-        lines around them that one run of those is left, the longer; none after a header or at the top."""
+        lines around them that one run of those is left, the longer; none after a header or at the top.
+
+        `inserted`: offsets at which other edits insert lines; where those take the place, blank lines stay.
+        """
         runs: list[tuple[int, int]] = []
         for first, last in sorted(self._lines_of(node) for node in nodes):
             gap = range(runs[-1][1] + 1, first) if runs else range(1)
@@ -224,7 +232,7 @@ class SourceTree:
                 runs[-1] = (runs[-1][0], last)
             else:
                 runs.append((first, last))
-        return [self._delete_run(*run) for run in runs]
+        return [self._delete_run(*run, inserted) for run in runs]
 
     def _lines_of(self, node: cst.CSTNode) -> tuple[int, int]:
         """First and last line of a statement, from 0; of a definition with the comments that belong to it."""
@@ -241,7 +249,10 @@ class SourceTree:
                 after += 1
         return first, last
 
-    def _delete_run(self, first: int, last: int) -> Edit:
+    def _delete_run(self, first: int, last: int, inserted: Iterable[int]) -> Edit:
+        start, stop = self._lines[first][0], self._lines[last][1]
+        if any(start <= offset <= stop for offset in inserted):
+            return Edit(start, stop, "")
         above, below = first, last + 1
         while above > 0 and self._is_blank(above - 1):
             above -= 1
@@ -359,23 +370,28 @@ class SourceTree:
         if other is not None:
             return Refusal(other)
         leading = list(self._leading_imports())
-        for statement, small in leading:
-            if not isinstance(small, cst.ImportFrom) or isinstance(small.names, cst.ImportStar):
-                continue
-            if small.relative or _module_name(small) != module:
-                continue
-            if any(alias.evaluated_name == name and alias.asname is None for alias in small.names):
-                return None
-            if small.lpar is None and all(alias.asname is None for alias in small.names):
-                names = sorted([*(a.evaluated_name for a in small.names), name], key=_import_order)
-                start = self.span(small.names[0])[0]
-                end = self.span(small.names[-1])[1]
-                return Edit(start, end, ", ".join(names))
+        same = [
+            (statement, small, small.names)
+            for statement, small in leading
+            if isinstance(small, cst.ImportFrom)
+            and not isinstance(small.names, cst.ImportStar)
+            and not small.relative
+            and _module_name(small) == module
+        ]
+        if any(a.evaluated_name == name and a.asname is None for *_, names in same for a in names):
+            return None
+        for statement, small, names in same:
+            if small.lpar is None and all(alias.asname is None for alias in names):
+                ordered = sorted([*(a.evaluated_name for a in names), name], key=_import_order)
+                return Edit(self.span(names[0])[0], self.span(names[-1])[1], ", ".join(ordered))
             return self.insert_after(statement, [f"from {module} import {name}"])
         return self._import_line(f"from {module} import {name}", module, leading)
 
     def _import_line(
-        self, line: str, module: str, leading: list[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]]
+        self,
+        line: str,
+        module: str,
+        leading: list[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]],
     ) -> Edit:
         """An import of an installed package: in order among those, else between the standard library's and
         the project's own."""
@@ -437,14 +453,18 @@ class SourceTree:
                 continue
             if isinstance(small.names, cst.ImportStar) or len(small.names) != 1:
                 continue  # one name of several stays: its line may be laid out by hand
-            if _section(small) == 0 and isinstance(small, cst.ImportFrom) and _module_name(small) == "__future__":
+            if (
+                _section(small) == 0
+                and isinstance(small, cst.ImportFrom)
+                and _module_name(small) == "__future__"
+            ):
                 continue
             alias = small.names[0]
             name = alias.evaluated_alias or alias.evaluated_name
             if name in used_before and name not in used_after:
                 unused.append(statement)
         inserted = sorted({edit.start for edit in edits})
-        return [part for removal in self.delete(unused) for part in _split(removal, inserted)]
+        return [part for removal in self.delete(unused, inserted) for part in _split(removal, inserted)]
 
 
 def _split(removal: Edit, offsets: list[int]) -> Iterator[Edit]:

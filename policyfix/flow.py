@@ -41,6 +41,7 @@ from policyfix.values import (
     is_none,
     is_tensordict,
     options,
+    storage,
 )
 
 MAX_DEPTH = 24
@@ -222,6 +223,7 @@ class Frame:
     exits: list[tuple[Value, State]] = field(default_factory=list)
     loops: list[list[State]] = field(default_factory=list)
     symbols: dict[str, Symbol] = field(default_factory=dict)  # local imports
+    shared: set[str] = field(default_factory=set)  # global and nonlocal names
 
     @property
     def symbol(self) -> str:
@@ -263,6 +265,9 @@ class Run:
             function, owner = found
             self._guarded(lambda: self._call_function(function, owner.module, owner, thing, [], arguments))
         self.trace.heap = self._state.heap
+        if not self._state.alive:  # the constructor raises for arguments that are not known
+            self.trace.complete = False
+            self._state.alive = True
         return thing
 
     def call(
@@ -277,16 +282,35 @@ class Run:
         self.trace.heap = self._state.heap
         return self.trace
 
-    def recall(self, thing: Thing, attributes: Iterable[str]) -> None:
-        """Attributes hold what an earlier call stored there, or what they were built with."""
-        for name in attributes:
-            earlier = self.term("earlier", Const(name))
-            held = self._state.heap.get((thing, name), NONE)
+    def instances(self, root: Thing) -> dict[tuple[str, ...], Thing]:
+        """The instance and those that it holds, by the attributes that lead to them."""
+        found: dict[tuple[str, ...], Thing] = {(): root}
+        todo: list[tuple[str, ...]] = [()]
+        while todo:
+            way = todo.pop()
+            for (thing, name), held in self._state.heap.items():
+                for option in options(held) if thing is found[way] else ():
+                    known = not isinstance(option, Thing) or option in found.values()
+                    if isinstance(option, Thing) and option.kind == "instance" and not known:
+                        found[(*way, name)] = option
+                        todo.append((*way, name))
+        return found
+
+    def recall(self, root: Thing, attributes: Iterable[tuple[str, ...]]) -> None:
+        """Attributes, by the way that leads to them, hold what an earlier call stored there, or what they
+        were built with."""
+        instances = self.instances(root)
+        for way in attributes:
+            thing = instances.get(way[:-1])
+            if thing is None:
+                continue
+            earlier = self.term("earlier", Const(".".join(way)))
+            held = self._state.heap.get((thing, way[-1]), NONE)
             for option in options(held):
                 if isinstance(option, Thing) and option.kind in ("dict", "list"):
                     self._state.heap[(option, "*")] = earlier
             if not all(isinstance(o, Thing) for o in options(held)):
-                self._state.heap[(thing, name)] = either([held, earlier])
+                self._state.heap[(thing, way[-1])] = either([held, earlier])
 
     def term(self, op: str, *args: Value) -> Term:
         key = (op, *args)
@@ -490,6 +514,8 @@ class Run:
                         self._escape([self._eval(target.value)], span)
                     elif isinstance(target, ir.Name):
                         self._state.names.pop(target.id, None)
+            case ir.Share(names=names):
+                self._frame.shared.update(names)
             case ir.Import(names=names):
                 for binding in names:
                     module = self._frame.module
@@ -587,6 +613,8 @@ class Run:
         match target:
             case ir.Name(id=name):
                 self._state.names[name] = value
+                if name in self._frame.shared:
+                    self._escape([value], span)
             case ir.Attribute(value=owner, name=name):
                 self._set_attribute(self._eval(owner), name, value, span)
             case ir.Subscript(value=owner, items=items):
@@ -628,6 +656,7 @@ class Run:
                 self._record(KeyWrite(option, name, value, self._place(span), self._tick()))
             elif isinstance(option, Term) and name == "data":
                 self._record(InPlace(option, None, value, "method", self._place(span), self._tick()))
+                self._kept_in(option, value, span)
             else:
                 self._escape([value], span)
 
@@ -649,18 +678,44 @@ class Run:
                 written = key if isinstance(key, str) else None
                 self._record(KeyWrite(option, written, value, self._place(span), self._tick()))
             elif isinstance(option, Term):
-                how = "subscript"
-                self._record(InPlace(option, index, value, how, self._place(span), self._tick()))
-                if option.op == "earlier" or option.op == "attribute":
-                    self._kept_in(option, value, span)
+                if option.op != "each":  # an element of a list is replaced: no tensor is overwritten
+                    how = "subscript"
+                    self._record(InPlace(option, index, value, how, self._place(span), self._tick()))
+                self._kept_in(option, value, span)
+            elif isinstance(option, Group):
+                self._replace_item(option, index, value, span)
             else:
                 self._escape([value], span)
 
+    def _replace_item(self, old: Group, index: Value, value: Value, span: ir.Span) -> None:
+        """`list[index] = value`, for all who hold the list."""
+        items = list(old.items)
+        at = index.value if isinstance(index, Const) else None
+        if isinstance(at, int) and -len(items) <= at < len(items):
+            items[at] = value
+        else:
+            items = [either([item, value]) for item in items]
+        self._kept_in(old, value, span)
+        self._replace(old, group(items))
+
+    def _replace(self, old: Value, new: Value) -> None:
+        """What is held under any name or attribute becomes another value."""
+        for name, held in self._state.names.items():
+            if any(o is old for o in options(held)):
+                self._state.names[name] = either(new if o is old else o for o in options(held))
+        for place, held in self._state.heap.items():
+            if any(o is old for o in options(held)):
+                self._state.heap[place] = either(new if o is old else o for o in options(held))
+
     def _kept_in(self, container: Value, value: Value, span: ir.Span) -> None:
-        """Records a store for every instance that holds the container."""
+        """Records a store for every instance that holds the container, or the tensor that it is a view of; a
+        container that came from the caller may be kept by them."""
+        roots = set(storage(container))
         for (thing, name), held in list(self._state.heap.items()):
-            if thing.kind == "instance" and any(o is container for o in options(held)):
+            if thing.kind == "instance" and any(o in roots for o in options(held)):
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
+        if any(isinstance(r, Term) and r.op in ("parameter", "attribute") for r in roots):
+            self._escape([value], span)
 
     def _append(self, container: Thing, value: Value, span: ir.Span) -> None:
         old = self._state.heap.get((container, "*"))
@@ -696,6 +751,8 @@ class Run:
         held = self._state.heap.get((thing, name))
         if held is not None:
             return held
+        if name == "__class__":
+            return Ref(cls)
         found = cls.find(name)
         if found is not None:
             function, owner = found
@@ -836,6 +893,8 @@ class Run:
         held = self._state.names.get(name)
         if held is not None:
             return held
+        if name in self._frame.shared:
+            return UNKNOWN
         local = self._frame.symbols.get(name)
         symbol = local if local is not None else self._frame.module.member(name)
         if isinstance(symbol, Unresolved):
@@ -890,9 +949,14 @@ class Run:
     def _operate(self, operator: str, values: list[Value]) -> Value:
         if operator == "+" and all(isinstance(v, Group) for v in values):
             return group(i for v in values if isinstance(v, Group) for i in v.items)
+        if operator == "*" and isinstance(values[0], Group):  # `[None] * layers`
+            repeated = Thing("list")
+            self._state.heap[(repeated, "*")] = either(values[0].items)
+            return repeated
         if all(isinstance(v, Unknown) for v in values):
             return UNKNOWN
-        return self.term(operator, *values)
+        result = self.term(operator, *values)
+        return self.term("detach", result) if self._no_grad else result
 
     def _compare(self, left: ir.Expr, operators: tuple[str, ...], rights: tuple[ir.Expr, ...]) -> Value:
         value = self._eval(left)
@@ -1063,6 +1127,8 @@ class Run:
                 self._keep(owner, str(arguments[0].value), arguments[1], span)
             return NONE
         if name in _MODULE_METHODS:
+            if name.endswith("_hook"):  # runs whenever the module is called
+                self._escape([owner, *arguments], span)
             return self.term(f"module.{name}", owner)
         self._escape(arguments, span)
         return UNKNOWN
@@ -1087,6 +1153,9 @@ class Run:
         self, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
     ) -> Value:
         arguments = [*positional, *keywords.values()]
+        prefix, _, short = name.rpartition(".")
+        if positional and (prefix == "torch.Tensor" or name == "torch.detach"):
+            return self._call_method(positional[0], short, positional[1:], keywords, span)
         special = _BUILTIN_CALLS.get(name)
         if special is not None:
             return special(self, positional, keywords, span)
@@ -1104,7 +1173,6 @@ class Run:
         if package not in PURE_PACKAGES and "." in name:
             self._escape(arguments, span)
             return UNKNOWN
-        short = name.rpartition(".")[2]
         overwritten = [keywords["out"]] if "out" in keywords else []
         if positional and (
             (short.endswith("_") and not short.endswith("__")) or keywords.get("inplace") == Const(True)
@@ -1138,15 +1206,23 @@ class Run:
             return self._call_module(receiver, positional, keywords, span)
         extra = [*positional, *self._named(keywords)]
         if isinstance(receiver, Term):
+            arguments = [*positional, *keywords.values()]
+            if _is_foreign(receiver) or any(is_tensordict(a) for a in arguments):
+                self._escape(arguments, span)
             if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
                 value = positional[0] if positional else UNKNOWN
                 mask = positional[0] if name.startswith("masked_fill") and positional else None
                 if mask is not None:
                     value = positional[1] if len(positional) > 1 else keywords.get("value", UNKNOWN)
                 self._record(InPlace(receiver, mask, value, "method", self._place(span), self._tick()))
-                if name == "copy_":
-                    self._kept_in(receiver, value, span)
-                return self.term("detach", receiver) if name == "detach_" else receiver
+                for argument in positional:
+                    if isinstance(argument, (Term, Group)):
+                        self._kept_in(receiver, argument, span)
+                if name == "detach_":
+                    detached = self.term("detach", receiver)
+                    self._replace(receiver, detached)
+                    return detached
+                return receiver
             if name in ("chunk", "split", "unbind"):
                 return self.term("each", self.term(f"{name}", receiver, *extra))
             result = self.term(name, receiver, *extra)
@@ -1242,6 +1318,14 @@ def _attribute_term(method: Method) -> str:
     return f"tensordict.{method.name}" if is_tensordict(method.receiver) else f".{method.name}"
 
 
+def _is_foreign(value: Term) -> bool:
+    """Whether a value was not computed here: a parameter, an attribute that somebody else set, or a part of
+    one. It need not be a tensor, and its methods may keep what they are given."""
+    while isinstance(inner := value.args[0] if value.args else None, Term):
+        value = inner
+    return value.op in ("attribute", "parameter", "env", "keywords")
+
+
 def _decide(operator: str, left: Value, right: Value) -> bool | None:
     if operator in ("is", "is not", "==", "!=") and (right == NONE or left == NONE):
         absent = is_none(left if right == NONE else right)
@@ -1297,11 +1381,31 @@ def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _s
     return positional[0] if positional else group([])
 
 
+def _type(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    match positional:
+        case [Thing(kind="instance", cls=cls)] if cls is not None:
+            return Ref(cls)
+        case _:
+            return run.term("type", *positional)
+
+
 def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _span: ir.Span) -> Value:
     thing = Thing("dict")
     for key, value in {**run._entries(positional[0] if positional else NONE), **keywords}.items():
         run._state.heap[(thing, key)] = value
     return thing
+
+
+def _map(run: Run, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
+    if len(positional) != 2:
+        run._escape(positional, span)
+        return UNKNOWN
+    function, source = positional
+    call = ir.Call(ir.Opaque(), (), span)
+    elements = run._elements(source)
+    if elements is not None:
+        return group(run._apply(function, [e], {}, False, call) for e in elements)
+    return run.term("each", run._apply(function, [run._element(source)], {}, False, call))
 
 
 def _iterated(name: str) -> Callable[[Run, list[Value], dict[str, Value], ir.Span], Value]:
@@ -1314,12 +1418,16 @@ def _iterated(name: str) -> Callable[[Run, list[Value], dict[str, Value], ir.Spa
 _BUILTIN_CALLS: dict[str, Callable[[Run, list[Value], dict[str, Value], ir.Span], Value]] = {
     "getattr": _getattr,
     "setattr": _setattr,
+    "object.__setattr__": _setattr,
     "hasattr": _hasattr,
+    "type": _type,
     "tuple": _as_group,
     "list": _as_group,
     "dict": _new_dict,
     "collections.defaultdict": lambda run, *_: Thing("dict"),
     "collections.OrderedDict": _new_dict,
+    "collections.deque": lambda run, *_: Thing("list"),
+    "map": _map,
     "range": _iterated("range"),
     "enumerate": _iterated("enumerate"),
     "zip": _iterated("zip"),

@@ -8,7 +8,7 @@ that defines one of the class's bases, speaks of a recurrent core or of the cont
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,6 +20,8 @@ _CLASS = re.compile(
     re.M,
 )
 _FROM_IMPORT = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]+)", re.M)
+_IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n#;]+)", re.M)
+_ALIAS_OF_MODULE = re.compile(rb"([\w.]+)[ \t]+as[ \t]+(\w+)")
 _ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
 _RENAMED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.M)
 _NAME = re.compile(rb"[A-Za-z_][\w.]*")
@@ -38,20 +40,39 @@ class Headers:
 
 def scan(data: bytes, observation_key: str) -> Headers:
     """Headers of one file, from its bytes."""
-    if b"class" not in data:
-        return Headers((), (), (), False)
-    classes = tuple(
-        (name, tuple(base.rpartition(b".")[2] for base in _NAME.findall(bases)))
-        for name, bases in _CLASS.findall(data)
+    written = (
+        [(name, _NAME.findall(bases)) for name, bases in _CLASS.findall(data)] if b"class" in data else []
     )
-    if not classes:
-        return Headers((), (), (), False)
+    classes = tuple((name, tuple(b.rpartition(b".")[2] for b in bases)) for name, bases in written)
     imported = _FROM_IMPORT.findall(data)
     aliases = [(new, old) for _, names in imported for old, new in _ALIAS.findall(names)]
+    if not classes:  # it may still hand on what others define
+        return Headers((), tuple(aliases), _names(imported), False)
     aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
-    imports = tuple((name, module) for module, names in imported for name in _NAME.findall(names))
+    dotted = {base for _, bases in written for base in bases if b"." in base}
+    imports = _names(imported) + tuple(_through_modules(dotted, imported, _IMPORT.findall(data)))
     speaks = observation_key.encode() in data or any(word in data for word in _CORE_WORDS)
     return Headers(classes, tuple(aliases), imports, speaks)
+
+
+def _names(imported: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((n, module) for module, names in imported for n in _NAME.findall(names) or [b"*"])
+
+
+def _through_modules(
+    dotted: Iterable[bytes], imported: Iterable[tuple[bytes, bytes]], plain: Iterable[bytes]
+) -> Iterator[tuple[bytes, bytes]]:
+    """(name, module) of bases that are reached through an imported module: `base.Recurrent`."""
+    modules = {new: old for names in plain for old, new in _ALIAS_OF_MODULE.findall(names)}
+    for package, names in imported:
+        joint = b"" if package.endswith(b".") else b"."
+        renamed = {new: old for old, new in _ALIAS.findall(names)}
+        for name in _NAME.findall(names):
+            modules[name] = package + joint + renamed.get(name, name)
+    for base in dotted:
+        prefix, _, name = base.rpartition(b".")
+        head, dot, rest = prefix.partition(b".")
+        yield name, modules.get(head, head) + dot + rest
 
 
 @cache
@@ -104,24 +125,31 @@ def _follow_imports(
     find: Callable[[str, Path], Path | None],
     read: Callable[[Path], Headers | None],
 ) -> None:
-    """Adds the files that bases are imported from and that the tree does not hold."""
+    """Adds the files that bases are imported from and that the tree does not hold, re-exports included."""
     defined = {name for header in known.values() for name, _ in header.classes} | known_modules()
-    todo = list(known)
+    todo = [(path, base) for path, h in known.items() for _, parents in h.classes for base in parents]
+    asked: set[tuple[Path, bytes]] = set()
     while todo:
-        path = todo.pop()
+        path, name = todo.pop()
+        if name in defined or (path, name) in asked:
+            continue
+        asked.add((path, name))
         header = known[path]
-        wanted = {base for _, parents in header.classes for base in parents} - defined
-        wanted |= {old for new, old in header.aliases if new in wanted} - defined
-        for name, module in header.imports:
-            if name not in wanted:
+        spellings = {name, *(old for new, old in header.aliases if new == name)}
+        for imported, module in header.imports:
+            if imported not in spellings and imported != b"*":
                 continue
             found = find(module.decode(errors="replace"), path)
-            if found is not None and found not in known:
+            if found is None:
+                continue
+            if found not in known:
                 extra = read(found)
-                if extra is not None:
-                    known[found] = extra
-                    defined |= {name for name, _ in extra.classes}
-                    todo.append(found)
+                if extra is None:
+                    continue
+                known[found] = extra
+                defined |= {name for name, _ in extra.classes}
+                todo += [(found, base) for _, parents in extra.classes for base in parents]
+            todo += [(found, spelling) for spelling in spellings]
 
 
 def _ancestors(name: bytes, bases: Mapping[bytes, Iterable[bytes]]) -> set[bytes]:

@@ -6,6 +6,7 @@ something that the base might add is then unknown too, and rules stay silent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -176,6 +177,7 @@ class LinkedClass:
         """Whether a decorator or a metaclass may have given the class other methods than its source shows."""
         return any(
             cls.facts.decorators
+            or (cls.name, "*") in cls.module.facts.patched
             or (
                 cls.facts.metaclass is not None
                 and cls.module.resolve(cls.facts.metaclass) != External("abc.ABCMeta")
@@ -209,6 +211,7 @@ class Project:
         self._knowledge: dict[str, Module | None] = {}
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}
+        self._assigned: dict[str, bool] = {}
         self._active: set[object] = set()
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
@@ -227,6 +230,14 @@ class Project:
             facts = self._read(path)
             self._modules[path] = None if facts is None else Module(facts, self)
         return self._modules[path]
+
+    def assigns(self, attribute: str) -> bool:
+        """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
+        if attribute not in self._assigned:
+            # In an assignment, a tuple of targets or a loop; what a comment says counts too.
+            store = re.compile(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
+            self._assigned[attribute] = any(store.search(data) for data in map(_bytes, self._known))
+        return self._assigned[attribute]
 
     # ------------------------------------------------------------------------------------ names
 
@@ -402,6 +413,13 @@ _CANONICAL = {
     "tensordict.base.TensorDictBase": "tensordict.TensorDictBase",
     "policyfix.runtime.policy.RecurrentPolicy": "policyfix.runtime.RecurrentPolicy",
 }
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # the engine says so
+        return b""
 
 
 def _ends_with(path: Path, tail: Path) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import libcst as cst
+
 from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
@@ -192,9 +194,13 @@ def _touch(one: Edit, other: Edit) -> bool:
 def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
     source = tree.source
     edits = {edit for each in taken for edit in each.plan.edits}
-    text = apply(source.text, [*edits, *tree.unused_imports(edits)])
     try:
+        text = apply(source.text, [*edits, *tree.unused_imports(edits)])
         data = text.encode(source.encoding)
+    except cst.ParserSyntaxError as error:
+        raise RewriteError(
+            f"{source.path}: a fix would leave line {error.raw_line} no valid Python, so nothing is written"
+        ) from error
     except UnicodeEncodeError as error:
         raise RewriteError(
             f"{source.path}: a fix does not fit into its encoding {source.encoding}: save it as UTF-8; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -15,13 +15,18 @@ from policyfix.values import (
     NONE,
     TENSORDICT_ONLY,
     TENSORDICTS,
+    Const,
     Group,
+    Term,
     Thing,
     Value,
+    either,
     is_core_state,
+    is_fresh_state,
     is_tensordict,
     options,
     runs_over_time,
+    state_part,
     states_of,
     walk,
 )
@@ -67,13 +72,18 @@ class PolicyClass:
             store.thing is self.instance and store.attribute == name for store in self.construction
         ):
             return True
-        return known
+        return None if known is False and self.is_open else known
 
     def takes(self, name: str) -> bool | None:
         """Whether a keyword given to the constructor reaches somebody who takes it."""
+        if self.cls.unknown or self.cls.is_rebuilt:
+            return None
         if self.constructor is None:
-            return None if self.cls.unknown else False
-        return _reaches(name, self.constructor, self.cls)
+            return False
+        answer = _reaches(name, self.constructor, self.cls, frozenset())
+        if answer is False and any(_asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
+            return None
+        return answer
 
     @cached_property
     def keeps_contract(self) -> bool:
@@ -94,8 +104,9 @@ class PolicyClass:
         reads = {e.key for trace in self.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
         if self.contract.observation_key not in reads or not self._takes_tensordict:
             return False
-        writes = {e.key for trace in self.traces for e in trace.of(KeyWrite)}
-        return bool(writes & self.contract.outputs) or bool(self.cores)
+        written = [e for trace in self.traces for e in trace.of(KeyWrite) if e.key in self.contract.outputs]
+        # Zeros are what a stand-in for tests writes: it is nobody's policy.
+        return any(not is_fresh_state(e.value) for e in written)
 
     @cached_property
     def _takes_tensordict(self) -> bool:
@@ -118,13 +129,13 @@ class PolicyClass:
     def _execution(self) -> _Execution:
         """Run in both modes; once more where it keeps states, so that they come back in."""
         first = self._execute([])
-        kept = sorted({store.attribute for store in first.kept_states()})
+        kept = first.kept_places()
         return self._execute(kept) if kept else first
 
-    def _execute(self, kept: list[str]) -> _Execution:
+    def _execute(self, kept: list[tuple[str, ...]]) -> _Execution:
         run = Run()
         thing = run.build(self.cls, self._constructor_arguments(run))
-        construction = tuple(run.trace.of(Store))
+        construction = run.trace
         traces = [Trace(), Trace()]
         if self.forward is not None:
             function, owner = self.forward
@@ -140,16 +151,18 @@ class PolicyClass:
         if self.constructor is None:
             return {}
         parameters = self.constructor[0].parameters[1:]
-        return {p.name: run.term("env") for p in parameters[:1] if p.default is None}
+        arguments = _left_open(run, parameters)
+        arguments.update({p.name: run.term("env") for p in parameters[:1] if p.default is None})
+        return arguments
 
     @staticmethod
     def _forward_arguments(run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
         names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]
-        arguments: dict[str, Value] = {}
+        arguments = _left_open(run, function.parameters[2:])
         if len(names) > 1:
             arguments[names[1]] = run.term("td")
         for name in ("action", "actions"):
-            if name in function.accepts and name not in arguments:
+            if name in function.accepts and names[1:2] != [name]:
                 arguments[name] = action
         return arguments
 
@@ -160,7 +173,18 @@ class PolicyClass:
     @property
     def construction(self) -> tuple[Store, ...]:
         """What the constructor stores."""
-        return self._execution.construction
+        return tuple(self._execution.construction.of(Store))
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether code that is not followed may change what the class is, or join in when it is called: an
+        unknown base, a `__call__` of its own, hooks, a constructor that hands the instance away."""
+        return (
+            self.cls.unknown
+            or self.cls.is_rebuilt
+            or self.cls.find("__call__") is not None
+            or any(e.value is self.instance for e in self._execution.construction.of(Escape))
+        )
 
     @property
     def rollout(self) -> Trace:
@@ -189,7 +213,7 @@ class PolicyClass:
         written = {e.key for trace in self.traces for e in trace.of(KeyWrite)}
         if key in written:
             return True
-        if None in written or not all(trace.complete for trace in self.traces):
+        if self.is_open or None in written or not all(trace.complete for trace in self.traces):
             return None
         if any(self._holds_tensordict(e.value) for trace in self.traces for e in trace.of(Escape)):
             return None
@@ -209,11 +233,19 @@ class PolicyClass:
 
     @cached_property
     def cores(self) -> tuple[CoreCall, ...]:
-        """Calls of recurrent cores that run over time, in rollouts."""
+        """Calls of recurrent cores that run over time, in rollouts.
+
+        A cell takes one time step. A cell that is fed its own result within one forward runs over something:
+        over time only where its input is laid out so, or where the state is kept, else over the tokens.
+        """
+        calls = self.rollout.of(CoreCall)
+        fed_back = {call.place for call in calls if states_of(call.state)}
+        kept = {call.place for call in calls if self.keeps_state(call)}
         return tuple(
             call
-            for call in self.rollout.of(CoreCall)
-            if call.kind.endswith("Cell") or runs_over_time(call.input)
+            for call in calls
+            if runs_over_time(call.input)
+            or (call.kind.endswith("Cell") and (call.place not in fed_back or call.place in kept))
         )
 
     # ------------------------------------------------------------------------- recurrent state
@@ -221,12 +253,26 @@ class PolicyClass:
     def keeps_state(self, call: CoreCall) -> bool:
         """Whether the new state of a core may outlive the forward: on the instance, in the TensorDict,
         with the caller, or with something that is not understood."""
-        trace = self.rollout
-        sinks: list[Value] = [trace.returned]
-        sinks += [e.value for e in trace.of(KeyWrite)]
-        sinks += [e.value for e in trace.of(Escape)]
-        sinks += [e.value for e in trace.of(Store) if e.thing.kind == "instance"]
-        return any(call.result in states_of(v) for sink in sinks for v in self._contents(sink))
+        trace, outputs = self.rollout, self.contract.outputs
+        # A cell's state is its output too: what is returned and the outputs hold it only where they carry it.
+        carrying = [trace.returned, *(e.value for e in trace.of(KeyWrite) if e.key in outputs)]
+        if any(call.result in states_of(v) for sink in carrying for v in self._contents(sink)):
+            return True
+        keeping = [e.value for e in trace.of(KeyWrite) if e.key not in outputs]
+        keeping += [e.value for e in trace.of(Escape)]
+        keeping += [e.value for e in trace.of(Store) if e.thing.kind == "instance"]
+        return any(
+            state_part(part) is call.result
+            for sink in keeping
+            for v in self._contents(sink)
+            for part in walk(v)
+            if isinstance(part, Term)
+        )
+
+    @property
+    def terms(self) -> Iterable[Term]:
+        """Every operation that came up, in either mode."""
+        return self._execution.run.terms
 
     def _contents(self, value: Value) -> Iterator[Value]:
         """The value, and what the containers in it hold."""
@@ -246,7 +292,7 @@ class PolicyClass:
     @cached_property
     def kept_states(self) -> tuple[Store, ...]:
         """Stores on the instance that carry a recurrent state, in either mode."""
-        return tuple(self._execution.kept_states())
+        return tuple(s for s in self._execution.stores() if s.thing is self.instance)
 
     def holds_pair(self, store: Store) -> bool:
         """Whether a store keeps the whole state of an LSTM, a pair, rather than a tensor."""
@@ -268,15 +314,30 @@ class _Execution:
 
     run: Run
     instance: Thing
-    construction: tuple[Store, ...]
+    construction: Trace
     rollout: Trace
     training: Trace
 
-    def kept_states(self) -> Iterator[Store]:
+    def stores(self) -> Iterator[Store]:
+        """Stores on any instance that carry a recurrent state."""
         for trace in (self.rollout, self.training):
             for store in trace.of(Store):
-                if store.thing is self.instance and states_of(store.value):
+                if store.thing.kind == "instance" and states_of(store.value):
                     yield store
+
+    def kept_places(self) -> list[tuple[str, ...]]:
+        """Attributes of the instance, and of the instances that it holds, that keep a recurrent state."""
+        ways = {thing: way for way, thing in self.run.instances(self.instance).items()}
+        return sorted({(*ways[s.thing], s.attribute) for s in self.stores() if s.thing in ways})
+
+
+def _left_open(run: Run, parameters: tuple[ir.Parameter, ...]) -> dict[str, Value]:
+    """Arguments that a caller may give or leave out: None, or something that is not known."""
+    return {
+        p.name: either([NONE, run.term("parameter", Const(p.name))])
+        for p in parameters
+        if p.default == ir.Literal(None) and p.kind in ("positional", "keyword")
+    }
 
 
 def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:
@@ -324,22 +385,44 @@ def _words(tree: object) -> frozenset[object]:
     return frozenset(words)
 
 
-def _reaches(name: str, constructor: Found, cls: LinkedClass) -> bool | None:
-    """Whether a keyword reaches somebody who takes it: yes, no, or unknown (None)."""
+def _asks_for(name: str, constructor: ir.FunctionFacts | None) -> bool:
+    """Whether a constructor reads `config.name` or `config["name"]` from something that it was given."""
+    if constructor is None:
+        return False
+    receiver = {ir.Name(p.name) for p in constructor.parameters[:1]}
+    return any(
+        node == ir.Literal(name)
+        or (isinstance(node, ir.Attribute) and node.name == name and node.value not in receiver)
+        for node in ir.nodes(constructor.body)
+    )
+
+
+def _reaches(
+    name: str, constructor: Found, cls: LinkedClass, asked: frozenset[ir.FunctionFacts]
+) -> bool | None:
+    """Whether a keyword reaches somebody who takes it: yes, no, or unknown (None). `asked` is on the way."""
     function, owner = constructor
+    if function in asked or function.decorators:
+        return None
+    asked |= {function}
     if name in function.accepts:
         return True
     spread = function.parameter("**")
     if spread is None:
         return False
-    answers = list(_uses(spread.name, function.body, name, owner, cls))
+    answers = list(_uses(spread.name, function.body, name, owner, cls, asked))
     if True in answers:
         return True
     return None if None in answers else False
 
 
 def _uses(
-    spread: str, body: object, name: str, owner: LinkedClass, cls: LinkedClass
+    spread: str,
+    body: object,
+    name: str,
+    owner: LinkedClass,
+    cls: LinkedClass,
+    asked: frozenset[ir.FunctionFacts],
 ) -> Iterator[bool | None]:
     """For every use of `**kwargs` in a function body: whether the keyword reaches somebody through it."""
     handed_on: set[int] = set()
@@ -348,24 +431,31 @@ def _uses(
             forwards = [a.value for a in node.arguments if a.star == "**" and a.value == ir.Name(spread)]
             if forwards:
                 handed_on |= {id(value) for value in forwards}
-                yield _receives(name, node, owner, cls)
+                yield _receives(name, node, owner, cls, asked)
         elif node == ir.Name(spread) and id(node) not in handed_on:
             yield True  # read, popped from, handed to a helper: somebody looks at it
 
 
-def _receives(name: str, call: ir.Call, owner: LinkedClass, cls: LinkedClass) -> bool | None:
+def _receives(
+    name: str, call: ir.Call, owner: LinkedClass, cls: LinkedClass, asked: frozenset[ir.FunctionFacts]
+) -> bool | None:
     """Whether the callee of `f(..., **kwargs)` takes a keyword."""
     match call.function:
         case ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"):
             base = cls.find("__init__", after=owner)
             if base is not None:
-                return _reaches(name, base, cls)
+                return _reaches(name, base, cls, asked)
             return None if cls.unknown else False
+        case ir.Attribute(value=base_expr, name="__init__") if isinstance(
+            base_class := owner.module.resolve(base_expr), LinkedClass
+        ):
+            inner = base_class.find("__init__")
+            return None if inner is None else _reaches(name, inner, cls, asked)
         case ir.Attribute(value=ir.Name(), name=method) if (found := cls.find(method)) is not None:
-            return _reaches(name, found, cls)
+            return _reaches(name, found, cls, asked)
         case _:
             symbol = owner.module.resolve(call.function)
             if isinstance(symbol, LinkedClass):
                 inner = symbol.find("__init__")
-                return None if inner is None else _reaches(name, inner, symbol)
+                return None if inner is None else _reaches(name, inner, symbol, asked)
             return None

@@ -27,12 +27,26 @@ TENSORDICT_ONLY = frozenset(
     "tensordict.batch_size tensordict.batch_dims tensordict.numel tensordict.device".split()
 )
 
+# Methods of a TensorDict that copy its tensors, always or to another device.
+_COPIES = frozenset("td.to td.cpu td.cuda td.contiguous".split())
+
 # Methods whose result shares the storage of the tensor (`reshape` and its kin wherever they can).
 VIEWS = frozenset(
     "view reshape flatten unflatten unsqueeze squeeze transpose permute expand expand_as view_as T mT "
     "narrow select contiguous detach data movedim swapaxes swapdims chunk split unbind diagonal "
     "requires_grad_ byte reshape_as t real as_strided ravel".split()
 )
+
+
+# Views that leave the elements where they lie, and operations that copy where they do not lie so.
+_KEEPING_LAYOUT = frozenset(
+    "view view_as unflatten unsqueeze squeeze detach data requires_grad_ byte reshape flatten "
+    "contiguous".split()
+)
+_LAYING_FLAT = frozenset("reshape flatten contiguous reshape_as ravel".split())
+
+# Views of a part of the tensor.
+_CUTTING = frozenset("narrow select chunk split unbind diagonal as_strided real".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +216,7 @@ _CARRYING = VIEWS | frozenset(
     "index each many detach clone to float half bfloat16 double type masked_fill where mul "
     "torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice".split()
 )
+PARTS = frozenset({"index", "each"})  # an element or a slice of something
 _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])
 
 
@@ -238,7 +253,23 @@ def key_of(value: Value) -> str | None:
 
 def aliases(value: Value, key: str, dtype: str) -> bool:
     """Whether, on some path, the value shares its storage with the entry `key`, of that dtype."""
-    return any(key_of(part) == key for part in _reach(value, lambda term: _shared(term, dtype)))
+    shared = _reach(value, lambda term: _shared(term, dtype))
+    return any(
+        key_of(part) == key and isinstance(part, Term) and _shares_entries(part.args[0]) for part in shared
+    )
+
+
+def _shares_entries(td: Value) -> bool:
+    """Whether a TensorDict holds the very tensors of the forward's, or views of them."""
+    while isinstance(td, Term) and td.op != "td":
+        if td.op == "td.clone" and td.args[1:] != (Const(False),):
+            return False
+        if td.op == "td.index" and not _is_basic_index(td.args[1]):
+            return False
+        if td.op in _COPIES or not td.op.startswith("td."):
+            return False
+        td = td.args[0]
+    return isinstance(td, Term)
 
 
 def _shared(term: Term, dtype: str) -> Iterable[Value]:
@@ -246,6 +277,8 @@ def _shared(term: Term, dtype: str) -> Iterable[Value]:
     if not term.args or key_of(term) is not None:
         return ()
     source = term.args[:1]
+    if term.op in _LAYING_FLAT:  # a view of what lies in one piece, a copy of anything else
+        return source if all(_in_one_piece(part) for part in storage(source[0])) else ()
     if term.op in VIEWS or term.op == "each":
         return source
     if term.op == "index":
@@ -253,6 +286,10 @@ def _shared(term: Term, dtype: str) -> Iterable[Value]:
     if term.op == "to":
         return source if term.args[1:] == (Ref(External(f"torch.{dtype}")),) else ()
     return term.args if term.op == "many" else ()
+
+
+def _in_one_piece(value: Value) -> bool:
+    return not isinstance(value, Term) or value.op in _KEEPING_LAYOUT or value.op not in VIEWS | PARTS
 
 
 def _reach(value: Value, through: Callable[[Term], Iterable[Value]]) -> Iterator[Value]:
@@ -277,6 +314,16 @@ def _is_basic_index(index: Value) -> bool:
     return all(isinstance(i, Const) or (isinstance(i, Term) and i.op in ("slice", "count")) for i in items)
 
 
+def storage(value: Value) -> Iterator[Value]:
+    """The value, and the tensors or containers that it may be a view of."""
+    return _reach(value, lambda term: term.args[:1] if term.op in PARTS or term.op in VIEWS else ())
+
+
+def whole(value: Value) -> Iterator[Value]:
+    """The value, and the tensors that it is a view of from the first element to the last."""
+    return _reach(value, lambda term: term.args[:1] if term.op in VIEWS - _CUTTING else ())
+
+
 def comes_from(value: Value, key: str) -> bool:
     """Whether the value is computed from the entry `key` of the forward's TensorDict."""
     return any(key_of(part) == key for part in walk(value))
@@ -295,7 +342,7 @@ def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
         if isinstance(current, (Either, Group)):
             todo += [(part, attached) for part in parts(current)]
         elif isinstance(current, Term):
-            core = _state_part(current)
+            core = state_part(current)
             if core is not None:
                 found[core] = found.get(core, False) or attached
             elif current.op in _CARRYING:
@@ -303,7 +350,7 @@ def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
     return found
 
 
-def _state_part(value: Term) -> Term | None:
+def state_part(value: Term) -> Term | None:
     """The core call whose state a term is: `item 1` of a sequence core, anything of a cell."""
     if value.op == "core":
         return value if _core_kind(value) in CELL_CORES else None
@@ -324,7 +371,7 @@ def _core_kind(value: Term) -> str:
 
 def is_core_state(value: Value) -> bool:
     """Whether a value is just what a core returned as its state, a pair for an LSTM."""
-    return isinstance(value, Term) and _state_part(value) is not None and value.op == "index"
+    return isinstance(value, Term) and state_part(value) is not None and value.op == "index"
 
 
 def is_fresh_state(value: Value) -> bool:
@@ -346,8 +393,17 @@ def is_fresh_state(value: Value) -> bool:
 
 def runs_over_time(value: Value) -> bool:
     """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
-    laid_out = _reach(value, lambda term: term.args[:1] if term.op in _REORDERING else ())
-    return any(isinstance(part, Term) and part.op in _LAYING_OUT for part in laid_out)
+    laid_out = _reach(value, lambda term: term.args[:1] if term.op in _REORDERING or term.op in PARTS else ())
+    return any(isinstance(part, Term) and part.op in _LAYING_OUT and _by_rows(part) for part in laid_out)
+
+
+def _by_rows(layout: Term) -> bool:
+    """Whether the two leading sizes may be time steps and rows: neither is a number above 1, as that of the
+    tokens is."""
+    sizes = layout.args[1:]
+    if len(sizes) == 1 and isinstance(sizes[0], Group):
+        sizes = sizes[0].items
+    return not any(isinstance(s, Const) and isinstance(s.value, int) and s.value > 1 for s in sizes[:2])
 
 
 _LAYING_OUT = frozenset(

@@ -7,10 +7,32 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
 
+from .nets.lstm import masked_lstm
+
 ENVIRONMENT_KEY = "training_env_id_start"
+BOUNDARY_KEYS = ("dones", "truncateds")
 
 # Environment group -> (h, c), each `[L, B, H]`.
 Snapshot = dict[int, tuple[Tensor, Tensor]]
+
+
+def episode_starts(td: TensorDictBase, batch_size: int, steps: int) -> Tensor | None:
+    """Bool `[B, T]`: true where an episode begins. None when `td` carries no boundary flags.
+
+    Raises ValueError when they are not one per step.
+    """
+    resets: Tensor | None = None
+    for key in BOUNDARY_KEYS:
+        flags = td.get(key, None)
+        if flags is None:
+            continue
+        if flags.numel() != batch_size * steps:
+            raise ValueError(
+                f"{key} must have one entry per step, [B, T] = {[batch_size, steps]}, got {list(flags.shape)}"
+            )
+        boundary = flags.reshape(batch_size, steps) != 0
+        resets = boundary if resets is None else resets | boundary
+    return resets
 
 
 class StateStore(nn.Module):
@@ -20,11 +42,9 @@ class StateStore(nn.Module):
     missing). Its slot is found on the device by comparing ids, so no step waits for the host. Everything
     stored is detached.
 
-    Two lines around a hand-written LSTM call are enough:
+    In a forward of your own, `unroll` takes the place of the LSTM call:
 
-        h, c = self.memory.recall(td, batch_size)
-        hidden, (h, c) = self.lstm(features, (h, c))
-        self.memory.remember(td, h, c)
+        hidden, (h, c) = self.memory.unroll(self.lstm, features, td, training=action is not None)
 
     The tensors follow `.to(device)` and `.to(dtype)`, but they are not buffers: DistributedDataParallel
     copies rank 0's buffers to all ranks, and every rank has environments of its own. They stay out of the
@@ -74,6 +94,47 @@ class StateStore(nn.Module):
         """The state (h, c), each `[L, B, H]`, at the beginning of an episode."""
         shape = (self.num_layers, batch_size, self.hidden_size)
         return self.states.new_zeros(shape), self.states.new_zeros(shape)
+
+    def unroll(
+        self,
+        lstm: nn.RNNBase,
+        inputs: Tensor,
+        td: TensorDictBase,
+        state: tuple[Tensor, Tensor] | None = None,
+        *,
+        training: bool,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Run `lstm` as `lstm(inputs, state)` would, but with memory.
+
+        A rollout starts from the state of the group that `td` comes from, and keeps the new one. Training
+        starts from it where `td` names its group and the batch size fits, else from zeros, and keeps nothing.
+        A row's state is zeroed before the steps at which its episode begins (see `episode_starts`).
+
+        Args:
+            lstm: an `nn.LSTM` or `MaskedLSTM` of this store's depth and width; see `masked_lstm`.
+            inputs: `[T, B, I]`, or `[B, T, I]` where `lstm.batch_first`.
+            td: the TensorDict of the forward, of batch size `[B]`, `[B, T]` or `[B*T]`.
+            state: (h, c), each `[L, B, H]`; where given, the store is neither read nor written.
+            training: whether given actions are evaluated over whole sequences, rather than a rollout stepped.
+
+        Returns:
+            The outputs of the last layer, laid out as `inputs`, and the attached (h, c) after the last step.
+
+        Raises:
+            ValueError: boundary flags that do not fit; an LSTM that `masked_lstm` does not run.
+        """
+        sequences = inputs if lstm.batch_first else inputs.transpose(0, 1)
+        batch_size, steps = sequences.shape[:2]
+        if state is not None:
+            h, c = state
+        elif training and td.get(ENVIRONMENT_KEY, None) is None:
+            h, c = self.zeros(batch_size)
+        else:
+            h, c = self.recall(td, batch_size)
+        outputs, (h, c) = masked_lstm(lstm, sequences, (h, c), episode_starts(td, batch_size, steps))
+        if state is None and not training:
+            self.remember(td, h, c)
+        return outputs if lstm.batch_first else outputs.transpose(0, 1), (h, c)
 
     @torch.no_grad()
     def remember(self, td: TensorDictBase, h: Tensor, c: Tensor) -> None:

@@ -11,13 +11,12 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from . import actions as codec
-from .memory import ENVIRONMENT_KEY, Snapshot, StateStore
+from .memory import ENVIRONMENT_KEY, Snapshot, StateStore, episode_starts
 from .nets.initialisation import initialise_lstm_
 from .nets.lstm import MaskedLSTM, masked_lstm
 from .weights import InitialWeights, clip_weights, weight_metrics
 
 OBSERVATION_KEY = "env_obs"
-BOUNDARY_KEYS = ("dones", "truncateds")
 
 
 def write_stamps(td: TensorDictBase) -> None:
@@ -250,7 +249,7 @@ class RecurrentPolicy(nn.Module):
 
         features = self._encode(observations, {"lstm_h": h, "lstm_c": c} if state is None else state)
         hidden, (h, c) = masked_lstm(
-            self.lstm, features.view(batch_size, steps, -1), (h, c), _resets(td, batch_size, steps)
+            self.lstm, features.view(batch_size, steps, -1), (h, c), episode_starts(td, batch_size, steps)
         )
         if given is not None and state is not None:
             state["lstm_h"], state["lstm_c"] = h.detach(), c.detach()
@@ -472,19 +471,3 @@ def _as_sequences(td: TensorDictBase, observations: Tensor) -> TensorDictBase:
             if getattr(entry, "shape", ())[:2] == shape:
                 sequences[key] = entry
     return sequences
-
-
-def _resets(td: TensorDictBase, batch_size: int, steps: int) -> Tensor | None:
-    """Bool `[B, T]`: true where an episode begins. None when `td` carries no boundary flags."""
-    resets: Tensor | None = None
-    for key in BOUNDARY_KEYS:
-        flags = td.get(key, None)
-        if flags is None:
-            continue
-        if flags.numel() != batch_size * steps:
-            raise ValueError(
-                f"{key} must have one entry per step, [B, T] = {[batch_size, steps]}, got {list(flags.shape)}"
-            )
-        boundary = flags.reshape(batch_size, steps) != 0
-        resets = boundary if resets is None else resets | boundary
-    return resets

@@ -21,7 +21,8 @@ class TakeConfigParameters(Codemod):
         if isinstance(found, Refusal):
             return found
         constructor, facts = tree.find_method(cls, "__init__"), policy.cls.facts.function("__init__")
-        assert constructor is not None and facts is not None
+        assert constructor is not None
+        assert facts is not None
         missing = [(n, d) for n, d in policy.contract.parameters if policy.takes(n) is False]
         new = [f"{name}={default!r}" for name, default in missing]
         lines = [f"self.{name} = {name}" for name, _ in missing]

@@ -10,26 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import libcst as cst
 
-from policyfix.codemod import Codemod, Plan
+from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.contract import Contract
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
-from policyfix.flow import CoreCall, Escape, InPlace, KeyWrite, NetCall, Store, Trace
+from policyfix.flow import CoreCall, Escape, InPlace, KeyWrite, NetCall, Run, Store, Trace
 from policyfix.project import LinkedClass
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.values import (
+    NONE,
     Const,
     Either,
     Group,
     Term,
+    Thing,
     Unknown,
     Value,
     aliases,
-    is_fresh_state,
+    either,
     is_tensordict,
     options,
     walk,
@@ -67,17 +70,22 @@ class MigrateToRecurrentPolicy(Codemod):
     priority = 0
 
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
-        try:
-            wrapper = _wrapper(policy)
-            _depth(wrapper)
-            _recognise(policy)
-            edits = _rewrite(policy, wrapper, tree)
-        except _Unlike as reason:
-            return Refusal(f"{policy.name} is not migrated: {reason}")
+        edits = _migration(policy, tree)
         if isinstance(edits, Refusal):
-            return edits
-        title = f"migrate {policy.name} to {MODULE}.{BASE}"
-        return self.fix(title, edits)
+            return Refusal(f"{policy.name} is not migrated: {edits.reason}")
+        return self.fix(f"migrate {policy.name} to {MODULE}.{BASE}", edits)
+
+
+@lru_cache(maxsize=16)  # every finding about a class asks the same
+def _migration(policy: PolicyClass, tree: SourceTree) -> tuple[Edit, ...] | Refusal:
+    try:
+        wrapper = _wrapper(policy)
+        _depth(wrapper)
+        _recognise(policy)
+        edits = _rewrite(policy, wrapper, tree)
+    except _Unlike as reason:
+        return Refusal(str(reason))
+    return edits if isinstance(edits, Refusal) else tuple(edits)
 
 
 # ------------------------------------------------------------------------------ is it the classic form?
@@ -92,6 +100,8 @@ def _wrapper(policy: PolicyClass) -> LinkedClass:
         raise _Unlike("it does not inherit from one LSTM wrapper alone")
     if policy.forward is None or policy.forward[1] is not policy.cls:
         raise _Unlike("its forward stands in a base class")
+    if policy.cls.facts.function("__init__") is None:
+        raise _Unlike("it has no constructor of its own, so its net is not known")
     if policy.cls.facts.decorators:
         raise _Unlike("the class is decorated")
     wrapper = bases[0]
@@ -181,12 +191,33 @@ def _recognise(policy: PolicyClass) -> None:
     owned = set(contract.memory_methods) & {f.name for f in policy.cls.facts.functions}
     if owned:
         raise _Unlike(f"it has a {sorted(owned)[0]} of its own")
-    for trace in policy.traces:
-        _recognise_forward(policy, trace, training=trace is policy.training)
+    thing, rollout, training = _as_by_default(policy)
+    _recognise_forward(policy, thing, rollout, training=False)
+    _recognise_forward(policy, thing, training, training=True)
     _recognise_conversions(policy)
 
 
-def _recognise_forward(policy: PolicyClass, trace: Trace, training: bool) -> None:
+def _as_by_default(policy: PolicyClass) -> tuple[Thing, Trace, Trace]:
+    """The instance that the trainer builds with nothing but its environment, with the net of its own; and
+    what its forward does in a rollout and in training, whether or not a `state` is given."""
+    assert policy.forward is not None
+    function, owner = policy.forward
+    td, state, action = (p.name for p in function.parameters[1:])
+    run = Run()
+    constructor = policy.constructor
+    environment = () if constructor is None else constructor[0].parameters[1:2]
+    thing = run.build(policy.cls, {p.name: run.term("env") for p in environment if p.default is None})
+    traces = []
+    given = either([NONE, run.term("parameter", Const(state))])
+    for actions in (NONE, run.term("action")):
+        with run.aside():
+            traces.append(
+                run.call(thing, function, owner, {td: run.term("td"), state: given, action: actions})
+            )
+    return thing, traces[0], traces[1]
+
+
+def _recognise_forward(policy: PolicyClass, thing: Thing, trace: Trace, training: bool) -> None:
     contract = policy.contract
     if not trace.complete:
         raise _Unlike("its forward is too large to follow")
@@ -203,14 +234,14 @@ def _recognise_forward(policy: PolicyClass, trace: Trace, training: bool) -> Non
         raise _Unlike(f"it changes the observation before {contract.encode}")
     if not _is(core.input, encode.result):
         raise _Unlike(f"it changes the features between {contract.encode} and the LSTM")
-    if not is_fresh_state(core.state):
+    if not starts_afresh(core.state):
         raise _Unlike("its LSTM starts from a state of its own")
     output = [t for t in walk(decode.arguments[0]) if isinstance(t, Term) and t.op == "index"]
     if not any(_is(decode.arguments[0], t) and t.args == (core.result, Const(0)) for t in output):
         raise _Unlike(f"it changes the output of the LSTM before {contract.decode}")
     own = policy.forward[0].qualname if policy.forward else ""
     for event in trace.events:
-        if isinstance(event, Store) and event.thing is policy.instance:
+        if isinstance(event, Store) and event.thing is thing:
             raise _Unlike(f"its forward stores self.{event.attribute}")
         if isinstance(event, InPlace) and event.place.symbol == own:
             raise _Unlike(f"its forward overwrites a tensor in place (line {event.place.span.line})")
@@ -295,7 +326,7 @@ def _is_entropy(value: Value, logits: Value) -> bool:
     """`-(p * log p).sum(-1)`: a negated sum of a product of exp(log p), or softmax, and log p."""
     if not (isinstance(value, Term) and value.op == "-" and len(value.args) == 1):
         return False
-    total = value.args[0]
+    total = _shaped(value.args[0])
     if not (isinstance(total, Term) and total.op in ("sum", "torch.sum")):
         return False
     product = total.args[0]
@@ -369,12 +400,7 @@ def _rewrite(policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree) -> lis
     contract = policy.contract
     removed = [tree.find_method(cls, n) for n in ("forward", contract.to_index, contract.from_index)]
     methods = [m for m in removed if m is not None]
-    constructor = tree.find_method(cls, "__init__")
-    if constructor is not None:
-        edits += _mend_constructor(cls, constructor, policy, wrapper, tree)
-    else:
-        edits.append(_new_constructor(methods[0], policy, wrapper, tree))
-        methods = methods[1:]
+    edits += _mend_constructor(cls, policy, wrapper, tree)
     return edits + tree.delete(methods)
 
 
@@ -385,7 +411,7 @@ def _settings(policy: PolicyClass, wrapper: LinkedClass) -> dict[str, str]:
 
 
 def _sizes(wrapper: LinkedClass) -> dict[str, object]:
-    """`input_size` and `hidden_size` of a wrapper's constructor with their defaults; without one it is absent."""
+    """Default `input_size` and `hidden_size` of a wrapper's constructor; one without a default is absent."""
     constructor = wrapper.facts.function("__init__")
     assert constructor is not None
     sizes: dict[str, object] = {}
@@ -398,17 +424,15 @@ def _sizes(wrapper: LinkedClass) -> dict[str, object]:
 
 
 def _mend_constructor(
-    cls: cst.ClassDef,
-    constructor: cst.FunctionDef,
-    policy: PolicyClass,
-    wrapper: LinkedClass,
-    tree: SourceTree,
+    cls: cst.ClassDef, policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree
 ) -> Iterator[Edit]:
     """The settings added to the signature, and handed on to the base constructor."""
     found = tree.base_call(cls)
     if isinstance(found, Refusal):
         raise _Unlike(found.reason)
     call = found[1]
+    constructor = tree.find_method(cls, "__init__")
+    assert constructor is not None
     spread = constructor.params.star_kwarg
     rest = "kwargs" if spread is None else spread.name.value
     facts = policy.cls.facts.function("__init__")
@@ -419,6 +443,8 @@ def _mend_constructor(
     if any(a.star == "*" or (a.star == "**" and tree.code(a.value) != rest) for a in call.args):
         raise _Unlike("what its constructor hands to super().__init__ is not known")
     positional = [a for a in call.args if a.keyword is None and not a.star]
+    if len(positional) == len(WRAPPER_PARAMETERS):
+        raise _Unlike(f"its constructor hands {WRAPPER_PARAMETERS[-1]} on by position: name it in the call")
     passed = {a.keyword.value for a in call.args if a.keyword is not None}
     passed |= set(WRAPPER_PARAMETERS[: len(positional)])
     hands_on = any(a.star == "**" for a in call.args)
@@ -444,27 +470,3 @@ def _mend_constructor(
         arguments.append(f"**{rest}")
     yield from tree.add_parameters(constructor, new)
     yield from tree.add_arguments(call, arguments)
-    if len(positional) == len(WRAPPER_PARAMETERS):  # keyword-only in the runtime's base class
-        start = tree.span(positional[-1])[0]
-        yield Edit(start, start, f"{WRAPPER_PARAMETERS[-1]}=")
-
-
-def _new_constructor(
-    place: cst.FunctionDef, policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree
-) -> Edit:
-    """A constructor in the place of the forward, for a class that had none."""
-    start, end = tree.whole(place)
-    inner, outer = tree.indent, tree.indentation(place)
-    settings, sizes = _settings(policy, wrapper), _sizes(wrapper)
-    own = [f"{name}={sizes[name]!r}" if name in sizes else name for name in ("input_size", "hidden_size")]
-    own += [f"{name}={default}" for name, default in settings.items()]
-    handed = ["env", "policy", "input_size", "hidden_size", *(f"{name}={name}" for name in settings)]
-    lines = [
-        "def __init__(",
-        f"{inner}self, env, policy, {', '.join(own)}, **kwargs",
-        "):",
-        f"{inner}super().__init__(",
-        f"{inner}{inner}{', '.join(handed)}, **kwargs",
-        f"{inner})",
-    ]
-    return Edit(start, end, "".join(outer + line + tree.newline for line in lines))

@@ -19,12 +19,10 @@ class AddClipWeights(Codemod):
         cls = tree.find_class(policy.name)
         if cls is None:
             return Refusal(f"{policy.name} is not found in {tree.source.path}")
+        if not kept and policy.takes(contract.clip_range) is False:
+            return Refusal(f"its constructor must take {contract.clip_range} first: that is PF401")
         if not kept:
-            will_keep = tree.base_call(cls)  # where the fix of PF401 keeps it
-            if policy.takes(contract.clip_range) is not False:
-                return Refusal(f"its constructor does not keep {contract.clip_range} as an attribute")
-            if isinstance(will_keep, Refusal):
-                return Refusal(f"nothing keeps self.{contract.clip_range}: {will_keep.reason}")
+            return Refusal(f"its constructor does not keep {contract.clip_range} as an attribute")
         inner = tree.indent
         method = tree.add_method(
             cls,

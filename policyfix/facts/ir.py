@@ -268,6 +268,13 @@ class Import:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """`global` or `nonlocal`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Define:
     """A function or class defined inside a function."""
 
@@ -288,6 +295,7 @@ Stmt = (
     | Match
     | Delete
     | Import
+    | Share
     | Define
 )
 
@@ -365,7 +373,9 @@ class ModuleFacts:
     classes: tuple[ClassFacts, ...] = ()
     functions: tuple[FunctionFacts, ...] = ()
     assigned: tuple[tuple[str, Expr], ...] = ()
-    patched: frozenset[tuple[str, str]] = frozenset()  # `Class.name = ...` below the class
+    patched: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # `Class.name = ...` below the class; "*" where it is rebuilt
     is_package: bool = False
     _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 

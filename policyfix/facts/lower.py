@@ -52,7 +52,7 @@ class _Lowering:
                     members.functions.append(self._function(node))
                 case cst.ClassDef():
                     members.classes.append(self._class(node))
-                case cst.SimpleStatementLine():
+                case cst.SimpleStatementLine() | cst.SimpleStatementSuite():
                     for small in node.body:
                         self._collect_small(small, members)
                 case _:
@@ -69,6 +69,15 @@ class _Lowering:
                     match target:
                         case ir.Attribute(value=ir.Name(id=owner), name=name):
                             members.patched.append((owner, name))
+                        case ir.Name(id=owner) if any(n == target for n in ir.nodes(value)):
+                            members.patched.append((owner, "*"))  # `Policy = wrap(Policy)`
+            case ir.Evaluate(value=ir.Call(function=ir.Name(id="setattr"), arguments=arguments)):
+                match arguments[:2]:
+                    case (
+                        ir.Argument(value=ir.Name(id=owner)),
+                        ir.Argument(value=ir.Literal(value=str(name))),
+                    ):
+                        members.patched.append((owner, name))
             case _:
                 pass
 
@@ -249,6 +258,8 @@ class _Lowering:
                 return ir.Jump("break")
             case cst.Continue():
                 return ir.Jump("continue")
+            case cst.Global() | cst.Nonlocal():
+                return ir.Share(tuple(item.name.value for item in node.names))
             case cst.Import():
                 return ir.Import(tuple(_plain_import(alias) for alias in node.names), span)
             case cst.ImportFrom():

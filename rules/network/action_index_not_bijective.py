@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyfix.flow import Trace
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.values import Const, Group, Term, Thing, Value, options
@@ -48,22 +47,22 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
         if trace is None or not trace.complete:
             return
         for value in options(trace.returned):
-            problem = self._problem(value, policy, trace)
+            problem = self._problem(value, policy)
             if problem is not None:
                 yield self.finding(policy.place(*found), problem, policy)
                 return
 
-    def _problem(self, value: Value, policy: PolicyClass, trace: Trace) -> str | None:
-        terms = [_plain(t) for t in _summands(value)]
-        tables = [t for t in terms if _is_lookup(t)]
-        others = [t for t in terms if not _is_lookup(t)]
-        if len(tables) != 1 or not isinstance(tables[0], Term):
+    def _problem(self, value: Value, policy: PolicyClass) -> str | None:
+        terms = list(_summands(value))
+        tables = [found for t in terms if (found := _lookup(t)) is not None]
+        others = [t for t in terms if _lookup(t) is None]
+        if len(tables) != 1:
             return None
-        table, kind = tables[0], _column(tables[0].args[1])
+        table, kind = tables[0][0], _column(tables[0][1])
         columns = [_column(t) for t in others]
         if kind != 0 or None in columns or columns.count(1) != 1 or len(columns) > 2:
             return None
-        meaning = self._meaning(table.args[0], policy, trace)
+        meaning = self._meaning(table, policy)
         has_type = columns.count(0) == 1
         if meaning == "maxima" and not has_type:
             return "two actions share an index: cumulated maximal arguments need `+ type`"
@@ -72,7 +71,7 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
         return None
 
     @staticmethod
-    def _meaning(table: Value, policy: PolicyClass, trace: Trace) -> str | None:
+    def _meaning(table: Value, policy: PolicyClass) -> str | None:
         """What the table cumulates: by the contract where the trainer sets it on the policy."""
         if (
             isinstance(table, Term)
@@ -85,7 +84,9 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 
 
 def _summands(value: Value) -> Iterator[Value]:
-    if isinstance(value, Term) and value.op == "+":
+    """The terms of a sum, however it is spelt; scaled sums are one term."""
+    value = _plain(value)
+    if isinstance(value, Term) and value.op in ("+", "torch.add", "add") and len(value.args) == 2:
         for part in value.args:
             yield from _summands(part)
     else:
@@ -99,23 +100,45 @@ def _plain(value: Value) -> Value:
     return value
 
 
-def _is_lookup(value: Value) -> bool:
-    return isinstance(value, Term) and value.op == "index" and _column(value) is None
+def _lookup(value: Value) -> tuple[Value, Value] | None:
+    """(table, index) of `table[index]`, `table.index_select(0, index)` and `table.gather(0, index)`."""
+    match value:
+        case Term(op="index", args=(table, index)) if _column(value) is None:
+            return _plain(table), index
+        case Term(
+            op="index_select" | "gather" | "torch.index_select" | "torch.gather", args=(table, _, index)
+        ):
+            return _plain(table), index
+        case _:
+            return None
 
 
 def _column(value: Value) -> int | None:
-    """0 for `action[:, 0]`, 1 for `action[:, 1]` (also `[..., 0]`): type and argument of the actions."""
-    value = _plain(value)
-    if not isinstance(value, Term):
-        return None
-    if value.op == "select" and len(value.args) == 3 and isinstance(value.args[2], Const):
-        column = value.args[2].value
-        return column if isinstance(column, int) else None
-    if value.op != "index" or not isinstance(value.args[1], Group):
-        return None
-    source, index = value.args
-    assert isinstance(index, Group)
-    last = index.items[-1]
-    if isinstance(source, Term) and source.op == "parameter" and isinstance(last, Const):
-        return last.value if last.value in (0, 1) and isinstance(last.value, int) else None
-    return None
+    """0 for the types, 1 for the arguments of the actions: `action[:, 0]`, `action[..., 1]`,
+    `action.select(-1, 0)`, a piece of `action.unbind(-1)` or of `action.T`."""
+    match _plain(value):
+        case Term(
+            op="select", args=(Term(op="parameter"), Const(value=-1 | 1), Const(value=0 | 1 as column))
+        ):
+            return column
+        case Term(op="index", args=(Term(op="parameter"), Group(items=(*_, Const(value=0 | 1 as column))))):
+            return column
+        case Term(
+            op="index",
+            args=(Term(op="transpose", args=(Term(op="parameter"),)), Const(value=0 | 1 as column)),
+        ):
+            return column
+        case Term(
+            op="index",
+            args=(Term(op="each", args=(Term(op="unbind") as unbound,)), Const(value=0 | 1 as column)),
+        ):
+            return column if _along_columns(unbound) else None
+        case _:
+            return None
+
+
+def _along_columns(unbound: Term) -> bool:
+    """`action.unbind(-1)`, `action.unbind(dim=1)`."""
+    source, *axis = unbound.args
+    named = [a.args[0] if isinstance(a, Term) and a.op == "=dim" else a for a in axis]
+    return isinstance(source, Term) and source.op == "parameter" and named in ([Const(-1)], [Const(1)])

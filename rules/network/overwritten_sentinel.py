@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.flow import Compared, InPlace, Trace
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.values import Const, Term, Value, comes_from, options, walk
+from policyfix.values import PARTS, VIEWS, Const, Term, Value, comes_from, options, walk, whole
 
 
 class OverwrittenSentinel(Rule[PolicyClass]):
@@ -48,7 +48,11 @@ class OverwrittenSentinel(Rule[PolicyClass]):
         key, padding = policy.contract.observation_key, policy.contract.padding
         for trace in policy.traces:
             for write in trace.of(InPlace):
-                if self._overwrites(write, key, padding) and self._tested_after(trace, write, key, padding):
+                if not self._overwrites(write, key, padding):
+                    continue
+                if self._tested_before(policy, write, key, padding):
+                    continue
+                if self._tested_after(trace, write, key, padding):
                     yield self.finding(
                         write.place,
                         f"overwrites the padding value {padding} before it is tested: "
@@ -59,39 +63,45 @@ class OverwrittenSentinel(Rule[PolicyClass]):
     @staticmethod
     def _overwrites(write: InPlace, key: str, padding: int) -> bool:
         """`x[x == padding] = other`, on data of the observation."""
-        return (
-            write.mask is not None
-            and isinstance(write.value, Const)
-            and write.value != Const(padding)
-            and comes_from(write.target, key)
-            and any(
-                isinstance(mask, Term)
-                and mask.op == "compare=="
-                and mask.args[1] == Const(padding)
-                and comes_from(mask.args[0], key)
-                for mask in options(write.mask)
-            )
+        if write.mask is None or not isinstance(write.value, Const) or write.value == Const(padding):
+            return False
+        masks = (m for m in options(write.mask) if isinstance(m, Term) and m.op == "compare==")
+        return comes_from(write.target, key) and any(
+            _is_test(mask.args[0], mask.args[1], key, padding) for mask in masks
+        )
+
+    @staticmethod
+    def _tested_before(policy: PolicyClass, write: InPlace, key: str, padding: int) -> bool:
+        """Whether anything compared the data with the padding value before, in whatever spelling."""
+        return any(
+            term.order < write.order
+            and Const(padding) in term.args
+            and term not in options(write.mask or write.value)
+            and any(comes_from(part, key) for part in term.args)
+            for term in policy.terms
         )
 
     @staticmethod
     def _tested_after(trace: Trace, write: InPlace, key: str, padding: int) -> bool:
-        """A test for padding sees the overwritten data, and none saw the data before."""
+        """A test for padding sees the overwritten data."""
         tests = [
             event
             for event in trace.of(Compared)
             if event.operator in ("==", "!=")
-            and Const(padding) in (event.left, event.right)
-            and comes_from(event.left if event.right == Const(padding) else event.right, key)
+            and _is_test(event.left, event.right, key, padding)
             and event.result not in options(write.mask or event.right)
         ]
-        if any(event.order < write.order for event in tests):
-            return False
-        return any(not _copied_before(event.left, write.order) for event in tests)
+        return any(_sees(side, write) for event in tests for side in (event.left, event.right))
 
 
-def _copied_before(value: Value, order: int) -> bool:
-    """Whether a tensor was copied out of the observation before a point in time."""
-    return any(
-        isinstance(part, Term) and part.order < order and part.op in ("clone", "to", "long", "int", "float")
-        for part in walk(value)
-    )
+def _is_test(left: Value, right: Value, key: str, padding: int) -> bool:
+    """Whether a comparison asks data of the observation for the padding value."""
+    data = left if right == Const(padding) else right
+    return Const(padding) in (left, right) and comes_from(data, key)
+
+
+def _sees(value: Value, write: InPlace) -> bool:
+    """Whether a value is made from the overwritten tensor, and not from a copy of what was there before."""
+    overwritten = set(whole(write.target))
+    reached = walk(value, lambda term: term.op in VIEWS or term.op in PARTS or term.order > write.order)
+    return any(part in overwritten for part in reached)

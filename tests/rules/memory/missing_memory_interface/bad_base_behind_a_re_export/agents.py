@@ -1,0 +1,5 @@
+from elsewhere import Root
+
+
+class Forager(Root):  # expect: PF202
+    pass

@@ -1,0 +1,392 @@
+"""Following values: what a run shows, that it ends, and that questions about values stay cheap."""
+
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from policyfix import flow
+from policyfix.facts.lower import extract
+from policyfix.flow import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Run, Store, Trace
+from policyfix.project import LinkedClass, Project
+from policyfix.values import (
+    NONE,
+    UNKNOWN,
+    Const,
+    Either,
+    Group,
+    Term,
+    Value,
+    aliases,
+    comes_from,
+    either,
+    group,
+    is_fresh_state,
+    is_none,
+    options,
+    states_of,
+    walk,
+)
+
+HEAD = "import torch\nimport torch.nn as nn\nfrom tensordict import TensorDict\n"
+
+
+def run(forward: str, rest: str = "", head: str = "") -> Trace:
+    """The trace of `forward(td, x)` of a module with an LSTM and a GRU cell."""
+    source = (
+        HEAD
+        + textwrap.dedent(head)
+        + "class P(nn.Module):\n"
+        + "    def __init__(self):\n"
+        + "        super().__init__()\n"
+        + "        self.lstm = nn.LSTM(4, 4)\n"
+        + "        self.cell = nn.GRUCell(4, 4)\n"
+        + "        self.kept = None\n"
+        + "        self.held = {}\n"
+        + "    def forward(self, td, x):\n"
+        + textwrap.indent(textwrap.dedent(forward), "        ")
+        + "\n"
+        + textwrap.indent(textwrap.dedent(rest), "    ")
+    )
+    module = Project(lambda path: extract(source, str(path)) if path.name == "m.py" else None).module(
+        Path("/m.py")
+    )
+    assert module is not None
+    cls = module.member("P")
+    assert isinstance(cls, LinkedClass)
+    symbolic = Run()
+    thing = symbolic.build(cls, {})
+    found = cls.find("forward")
+    assert found is not None
+    return symbolic.call(thing, *found, {"td": symbolic.term("td"), "x": symbolic.term("x")})
+
+
+def written(trace: Trace) -> set[str | None]:
+    return {e.key for e in trace.of(KeyWrite)}
+
+
+def attached(trace: Trace) -> bool:
+    """Whether a stored state has its graph; raises where none is stored."""
+    (kept,) = {any(states_of(s.value).values()) for s in trace.of(Store) if states_of(s.value)}
+    return kept
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        'td["k"] = x',
+        'td.set("k", x)',
+        'td.set_("k", x)',
+        'td.update({"k": x})',
+        "td.update(dict(k=x))",
+        "td.k = x",
+        'setattr(td, "k", x)',
+        'key = "k"\ntd[key] = x',
+        'flat = td.reshape(-1)\nflat["k"] = x',
+        'if x.ndim == 2:\n    td["k"] = x',
+        'while x.any():\n    td["k"] = x\n    break',
+        'try:\n    x.check()\nfinally:\n    td["k"] = x',
+        'try:\n    x.check()\nexcept ValueError:\n    td["k"] = x',
+        'with torch.no_grad():\n    td["k"] = x',
+        'match x.ndim:\n    case 2:\n        td["k"] = x',
+        'for key in ("k", "l"):\n    td[key] = x',
+        'def inner():\n    td["k"] = x\ninner()',
+        "self.helper(into=td, value=x)",
+        "self.helper(*(td, x))",
+        'self.helper(**{"into": td, "value": x})',
+        "type(self).helper(self, td, x)",
+        "self.__class__.helper(self, td, x)",
+        "P.helper(self, td, x)",
+        'new = TensorDict({"k": x}, batch_size=[1])',
+        '(y := td)["k"] = x',
+        'a, (b, *c) = 1, (td, 2, 3)\nb["k"] = x',
+        'for t in [td]:\n    t["k"] = x',
+    ],
+)
+def test_a_key_is_written_in_every_spelling(forward: str) -> None:
+    assert "k" in written(run(forward, 'def helper(self, into, value):\n    into["k"] = value\n'))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        'y = td["k"]',
+        'td.get("k")',
+        '"k" in td.keys()',
+        'local = {}\nlocal["k"] = x',
+        'if False:\n    td["k"] = x',
+        'return td\ntd["k"] = x',
+        'raise ValueError\ntd["k"] = x',
+        'def inner():\n    td["k"] = x',
+        'if x is x:\n    return td\nelse:\n    return td\ntd["k"] = x',
+        "\"td['k'] = x\"",
+        'td["other"] = x',
+        'td["l"] = "k"',
+    ],
+)
+def test_a_key_is_not_written_by_what_looks_like_it(forward: str) -> None:
+    trace = run(forward)
+    assert trace.complete
+    assert "k" not in written(trace)
+    assert None not in written(trace)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    ["td[x] = x", "td.update(x)", "td.update(mystery(x))", "td.update({**x})", 'td[f"{x}"] = x'],
+)
+def test_a_computed_key_may_be_any(forward: str) -> None:
+    assert None in written(run(forward))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "mystery(td)",
+        "self.mystery(td)",
+        "stamp.rows(td)",
+        "mystery(a=[td])",
+        "x.rows(td)",
+        "import functools\nfunctools.partial(self.__init__, td)",
+    ],
+)
+def test_what_is_handed_to_something_unknown_is_recorded(forward: str) -> None:
+    escaped = [part for e in run(forward).of(Escape) for part in walk(e.value)]
+    assert any(isinstance(part, Term) and part.op == "td" for part in escaped)
+
+
+def test_reads_name_their_key() -> None:
+    trace = run('a = td["one"]\nb = td.get("two")')
+    assert {e.key for e in trace.of(KeyRead)} == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ("self.kept = state", True),
+        ("self.kept = (state[0], state[1])", True),
+        ("h, c = state\nself.kept = h, c.detach()", True),
+        ("self.kept = tuple(s for s in state)", True),
+        ("self.kept = [s.clone() for s in state]", True),
+        ("self.held[3] = state", True),
+        ("self.held.update(a=state)", True),
+        ("setattr(self, 'kept', state)", True),
+        ("self.kept = torch.stack(state)", True),
+        ("self.kept = state[0] * x", True),
+        ("self.kept = tuple(s.detach() for s in state)", False),
+        ("self.kept = [s.detach() for s in state]", False),
+        ("self.kept = state[0].data", False),
+        ("h, c = state\nh.detach_()\nself.kept = h", False),
+        ("self.kept = torch.stack([s.detach() for s in state])", False),
+        ("self.keep(*state)", False),
+        ("self.kept = off(state)", False),
+        ("with torch.no_grad():\n    self.kept = state[0] * 1", False),
+    ],
+)
+def test_a_stored_state_is_attached_until_something_detaches_it(store: str, expected: bool) -> None:
+    trace = run(
+        f"out, state = self.lstm(x.unsqueeze(0), None)\n{store}",
+        "def keep(self, h, c):\n    self.kept = (h.detach(), c.detach())\n",
+        """
+        def off(value):
+            if isinstance(value, torch.Tensor):
+                return value.detach()
+            return tuple(off(part) for part in value)
+        """,
+    )
+    assert attached(trace) is expected
+
+
+def test_the_output_of_a_sequence_core_is_no_state_and_that_of_a_cell_is() -> None:
+    assert not states_of(run("out, state = self.lstm(x)\nreturn out").returned)
+    assert states_of(run("return self.cell(x)").returned)
+
+
+@pytest.mark.parametrize(
+    ("state", "fresh"),
+    [
+        ("None", True),
+        ("(torch.zeros(1, 2, 4), x.new_zeros(1, 2, 4))", True),
+        ("tuple(torch.zeros(1, 2, 4) for _ in range(2))", True),
+        ("None if x.ndim == 2 else (torch.zeros(1), torch.zeros(1))", True),
+        ("x", False),
+        ("(torch.zeros(1), x)", False),
+        ("self.kept if x.any() else x", False),
+        ("torch.randn(2)", False),
+        ("mystery()", False),
+    ],
+)
+def test_a_fresh_state_is_none_or_zeros_on_every_path(state: str, fresh: bool) -> None:
+    (call,) = run(f"return self.lstm(x, {state})").of(CoreCall)
+    assert is_fresh_state(call.state) is fresh
+
+
+@pytest.mark.parametrize(
+    ("expression", "shared"),
+    [
+        ('td["o"]', True),
+        ('td["o"].view(-1, 3)', True),
+        ('td["o"][..., 0]', True),
+        ('td["o"][0, 1:3, None]', True),
+        ('td.get("o").detach().squeeze(0)', True),
+        ('td.reshape(-1)["o"]', True),
+        ('td[0]["o"]', True),
+        ('td.copy()["o"]', True),
+        ('td.clone(False)["o"]', True),
+        ('td["o"].to(torch.uint8)', True),
+        ('td["o"] if x.any() else x', True),
+        ('td["o"].unbind(-1)[0]', True),
+        ('td["o"].clone()', False),
+        ('td["o"].float()', False),
+        ('td["o"].to(torch.float32)', False),
+        ('td["o"][x]', False),
+        ('td["o"][td["o"] == 255]', False),
+        ('td["o"] + 0', False),
+        ('td.clone()["o"]', False),
+        ('td[x]["o"]', False),
+        ('td["other"]', False),
+        ('torch.where(x, td["o"], x)', False),
+    ],
+)
+def test_what_shares_storage_with_an_entry(expression: str, shared: bool) -> None:
+    value = run(f"return {expression}").returned
+    assert aliases(value, "o", "uint8") is shared
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "x[0] = 1",
+        "x += 1",
+        "x.add_(1)",
+        "x.data = td",
+        "torch.relu_(x)",
+        "torch.add(x, 1, out=x)",
+        "x[0].zero_()",
+    ],
+)
+def test_a_tensor_is_overwritten_in_every_spelling(forward: str) -> None:
+    (event,) = run(forward).of(InPlace)
+    assert any(isinstance(part, Term) and part.op == "x" for part in walk(event.target))
+
+
+@pytest.mark.parametrize(
+    "forward", ["x = x + 1", "x.add(1)", "x.__len__()", "x.requires_grad_(False)", "y = [x]\ny[0] = 1"]
+)
+def test_a_tensor_is_not_overwritten_by_what_looks_like_it(forward: str) -> None:
+    assert run(forward).of(InPlace) == []
+
+
+def test_a_replaced_list_element_is_seen_by_all_who_hold_the_list() -> None:
+    trace = run("self.kept = [x, x]\nself.kept[1] = td\nreturn self.kept[1], self.kept[0]")
+    assert isinstance(trace.returned, Group)
+    assert [item.op for item in trace.returned.items if isinstance(item, Term)] == ["td", "x"]
+
+
+def test_both_sides_of_an_open_branch_come_together() -> None:
+    assert isinstance(run("y = x\nif x.any():\n    y = td\nreturn y").returned, Either)
+    assert run("y = x\nif 1 < 2:\n    y = None\nreturn y").returned == NONE
+
+
+def test_a_path_that_raises_does_not_come_through() -> None:
+    returned = run("if x.any():\n    y = None\n    raise ValueError\nelse:\n    y = x\nreturn y").returned
+    assert isinstance(returned, Term)
+    assert returned.op == "x"
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "return self.again(x)",
+        "return off(x)",
+        "def inner(y):\n    return inner(y)\nreturn inner(x)",
+        "self.forward(td, x)",
+        "while True:\n    x = self.cell(x, x)",
+        "for i in range(10 ** 9):\n    x = [x, x]\nreturn x",
+    ],
+)
+def test_recursion_and_endless_loops_end(forward: str) -> None:
+    start = time.process_time()
+    run(
+        forward,
+        "def again(self, y):\n    return self.other(y)\ndef other(self, y):\n    return self.again(y)\n",
+        "def off(y):\n    return tuple(off(z) for z in y)\n",
+    )
+    assert time.process_time() - start < 2
+
+
+def test_runaway_code_ends_at_the_step_budget_and_the_answer_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "MAX_STEPS", 2_000)
+    doubling = "\n".join(
+        f"def f{i}(self, y):\n    self.f{i + 1}(y)\n    self.f{i + 1}(y)\n" for i in range(20)
+    )
+    trace = run("self.f0(x)", doubling + "def f20(self, y): ...\n")
+    assert not trace.complete
+
+
+def test_many_branches_cost_no_more_than_their_sum() -> None:
+    def seconds(branches: int) -> float:
+        forward = "".join(f"if x.c{i}():\n    x = x.d{i}()\n" for i in range(branches)) + "return x"
+        start = time.process_time()
+        trace = run(forward)
+        assert comes_from(trace.returned, "nothing") is False
+        return time.process_time() - start
+
+    seconds(10)
+    assert seconds(160) < 1.0
+
+
+def deep(depth: int) -> Value:
+    """A value in which every level is used twice: written out it has 2 ** depth parts."""
+    value: Value = Term("x", (), 0)
+    for level in range(depth):
+        value = group([either([value, Term("clone", (value,), level)]), value])
+    return value
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda v: list(walk(v)),
+        lambda v: states_of(v),
+        lambda v: aliases(v, "o", "uint8"),
+        lambda v: comes_from(v, "o"),
+        lambda v: is_fresh_state(v),
+    ],
+)
+def test_questions_about_values_are_linear_in_what_is_distinct(question: object) -> None:
+    assert callable(question)
+    value = deep(400)
+    start = time.process_time()
+    question(value)
+    assert time.process_time() - start < 1.0
+
+
+def test_equal_groups_and_alternatives_are_one_object() -> None:
+    one, other = Const(1), Term("x", (), 0)
+    assert group([one, other]) is group([one, other])
+    assert either([one, other]) is either([other, one])
+    assert either([one, one]) is one
+    assert either([]) is UNKNOWN
+    assert set(options(either([one, either([other, NONE])]))) == {one, other, NONE}
+
+
+@pytest.mark.parametrize(
+    ("value", "answer"),
+    [
+        (NONE, True),
+        (Const(0), False),
+        (UNKNOWN, None),
+        (Term("parameter", (), 0), None),
+        (Term("x", (), 0), False),
+        (either([NONE, Const(1)]), None),
+    ],
+)
+def test_whether_a_value_is_none_is_three_valued(value: Value, answer: bool | None) -> None:
+    assert is_none(value) is answer
+
+
+def test_true_and_one_are_different_constants() -> None:
+    assert Const(True) != Const(1)
+    assert Const(1.0) != Const(1)

@@ -1,0 +1,221 @@
+"""Linking: names across files, base orders as Python's own, and an end to every cycle."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policyfix import contract
+from policyfix.engine import check
+from policyfix.facts.lower import extract
+from policyfix.project import External, LinkedClass, Project
+
+
+def project(root: Path, files: dict[str, str]) -> Project:
+    for name, source in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+    return Project(lambda path: extract(path.read_text(), str(path)), [root / name for name in files])
+
+
+def linked(root: Path, files: dict[str, str], where: str, name: str) -> LinkedClass:
+    module = project(root, files).module(root / where)
+    assert module is not None
+    symbol = module.member(name)
+    assert isinstance(symbol, LinkedClass)
+    return symbol
+
+
+def names(cls: LinkedClass) -> list[str]:
+    return [c.name for c in cls.mro]
+
+
+HIERARCHIES = st.lists(st.lists(st.integers(0, 7), max_size=3, unique=True), min_size=1, max_size=8)
+
+
+@given(HIERARCHIES)
+@settings(max_examples=150, deadline=None)
+def test_the_order_of_bases_is_python_s_own(
+    tmp_path_factory: pytest.TempPathFactory, shape: list[list[int]]
+) -> None:
+    lines, classes = [], {}
+    for number, bases in enumerate(shape):
+        chosen = [b for b in bases if f"C{b}" in classes]
+        name = f"C{number}"
+        lines.append(f"class {name}({', '.join(f'C{b}' for b in chosen)}): ...")
+        try:
+            classes[name] = type(name, tuple(classes[f"C{b}"] for b in chosen), {})
+        except TypeError:
+            classes.pop(name, None)
+            refused = name
+            break
+    else:
+        refused = None
+    source = "\n".join(lines)
+    module = Project(lambda path: extract(source, str(path))).module(Path("/m.py"))
+    assert module is not None
+    for name, cls in classes.items():
+        found = module.member(name)
+        assert isinstance(found, LinkedClass)
+        assert names(found) == [c.__name__ for c in cls.__mro__ if c is not object]
+        assert not found.unknown
+    if refused is not None:
+        found = module.member(refused)
+        assert isinstance(found, LinkedClass)
+        assert found.unknown, "what Python refuses is not known"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "from lib.base import Base",
+        "from lib import Base",
+        "from lib import *",
+        "from lib.base import Base as Root\nBase = Root",
+        "import lib.base\nBase = lib.base.Base",
+        "import lib.base as b\nBase = b.Base",
+        "from .lib.base import Base",
+        "from . import lib\nBase = lib.Base",
+        "try:\n    from lib.base import Base\nexcept ImportError:\n    pass",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib.base import Base",
+        "from lib.base import Base\nfrom other import thing",
+    ],
+)
+def test_a_base_is_found_however_it_is_imported(tmp_path: Path, spelling: str) -> None:
+    files = {
+        "lib/__init__.py": "from .base import Base\n",
+        "lib/base.py": "import torch.nn as nn\n\n\nclass Base(nn.Module): ...\n",
+        "m.py": f"{spelling}\n\n\nclass A(Base): ...\n",
+    }
+    cls = linked(tmp_path, files, "m.py", "A")
+    assert names(cls) == ["A", "Base", "torch.nn.Module"]
+    assert cls.is_module
+    assert not cls.unknown
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from nowhere import Base\nclass A(Base): ...",
+        "class A(Base): ...",
+        "class A(make_base()): ...",
+        "class A(*bases): ...",
+        "class A(A): ...",
+        "Base = Base\nclass A(Base): ...",
+        "from nowhere import *\nclass A(Base): ...",
+    ],
+)
+def test_what_is_found_nowhere_is_unknown(tmp_path: Path, source: str) -> None:
+    cls = linked(tmp_path, {"m.py": source}, "m.py", "A")
+    assert cls.unknown
+    assert cls.defines("clip_weights") is None
+
+
+def test_subclasses_of_an_unknown_class_are_unknown(tmp_path: Path) -> None:
+    files = {"a.py": "class A(Mystery): ...", "b.py": "from a import A\nclass B(A): ..."}
+    assert linked(tmp_path, files, "b.py", "B").unknown
+
+
+@pytest.mark.parametrize("start", ["a", "b", "c"])
+def test_import_cycles_end(tmp_path: Path, start: str) -> None:
+    files = {
+        f"{here}.py": f"from {there} import *\nfrom {there} import X{there}\nclass X{here}(X{there}): ...\n"
+        for here, there in ("ab", "bc", "ca")
+    }
+    cls = linked(tmp_path, files, f"{start}.py", f"X{start}")
+    assert cls.unknown
+    assert names(cls)[0] == f"X{start}"
+
+
+def test_a_file_beside_and_not_another_of_the_same_name_is_meant(tmp_path: Path) -> None:
+    files = {
+        "x/agent.py": "class Agent:\n    def here(self): ...\n",
+        "y/agent.py": "class Agent:\n    def there(self): ...\n",
+        "y/m.py": "from agent import Agent\nclass A(Agent): ...\n",
+    }
+    cls = linked(tmp_path, files, "y/m.py", "A")
+    assert cls.defines("there") is True
+    assert cls.defines("here") is False
+
+
+def test_source_roots_are_found_by_path_suffix_where_only_one_file_fits(tmp_path: Path) -> None:
+    files = {
+        "src/pkg/base.py": "class Base: ...",
+        "tools/m.py": "from pkg.base import Base\nclass A(Base): ...",
+    }
+    assert names(linked(tmp_path, files, "tools/m.py", "A")) == ["A", "Base"]
+    doubled = {**files, "vendor/pkg/base.py": "class Base: ..."}
+    assert linked(tmp_path, doubled, "tools/m.py", "A").unknown
+
+
+def test_the_next_method_of_the_order_answers_for_super(tmp_path: Path) -> None:
+    source = """
+class Root:
+    def f(self): ...
+class Left(Root):
+    def f(self): ...
+class Right(Root):
+    def f(self): ...
+class Leaf(Left, Right): ...
+"""
+    module = project(tmp_path, {"m.py": source}).module(tmp_path / "m.py")
+    assert module is not None
+    leaf, left = module.member("Leaf"), module.member("Left")
+    assert isinstance(leaf, LinkedClass)
+    assert isinstance(left, LinkedClass)
+    found = leaf.find("f", after=left)
+    assert found is not None
+    assert found[1].name == "Right"
+
+
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [
+        ("class A(nn.Module): ...", False),
+        ("class A(nn.Module):\n    clip_weights = shared", True),
+        ("class A(nn.Module): ...\nA.clip_weights = shared", True),
+        ("class A(nn.Module):\n    def __getattr__(self, name): ...", None),
+        ("@register\nclass A(nn.Module): ...", None),
+        ("class A(nn.Module, metaclass=Meta): ...", None),
+        ("import abc\nclass A(nn.Module, metaclass=abc.ABCMeta): ...", False),
+    ],
+)
+def test_what_a_class_answers_to_is_three_valued(tmp_path: Path, header: str, answer: bool | None) -> None:
+    cls = linked(tmp_path, {"m.py": f"import torch.nn as nn\n{header}\n"}, "m.py", "A")
+    assert cls.defines("clip_weights") is answer
+
+
+@pytest.mark.parametrize(
+    "spelling", ["torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module"]
+)
+def test_every_spelling_of_module_is_module(tmp_path: Path, spelling: str) -> None:
+    package, _, name = spelling.rpartition(".")
+    cls = linked(tmp_path, {"m.py": f"from {package} import {name}\nclass A({name}): ..."}, "m.py", "A")
+    assert cls.mro[-1] == External("torch.nn.Module")
+
+
+FILES = {
+    "base.py": (
+        "import torch.nn as nn\nfrom tensordict import TensorDict\n\n\nclass Root(nn.Module):\n"
+        "    def __init__(self, env):\n        super().__init__()\n        self.lstm = nn.LSTM(3, 3)\n\n"
+        "    def forward(self, td: TensorDict):\n"
+        '        out, _ = self.lstm(td["env_obs"].float().flatten(1).unsqueeze(0))\n'
+        '        td["values"] = out\n        return td\n'
+    ),
+    "a.py": "from base import Root\n\n\nclass A(Root): ...\n",
+    "b.py": "from a import A\n\n\nclass B(A):\n    def clip_weights(self): ...\n",
+    "c.py": "import base\n\n\nclass A(base.Root): ...\n",
+}
+
+
+def test_the_order_in_which_files_are_given_changes_nothing(tmp_path: Path) -> None:
+    project(tmp_path, FILES)
+    answers = {
+        tuple((f.path, f.line, f.code, f.message) for f in check(paths, contract.load()).findings)
+        for paths in itertools.permutations(tmp_path / name for name in FILES)
+    }
+    assert len(answers) == 1
+    assert {code for _, _, code, _ in answers.pop()} == {"PF101", "PF202", "PF205", "PF301", "PF401"}
