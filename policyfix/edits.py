@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, cast
 
 import libcst as cst
-from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
+from policyfix.facts.parsed import Parsed, parse
 from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
@@ -51,21 +50,19 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 class SourceTree:
     """A source text with its libcst tree, and the edits that can be made of it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, parsed: Parsed | None = None) -> None:
+        """`parsed` is the tree of the source, where somebody has it already."""
         self.source = source
         self.text = source.text
+        self._given = parsed
 
     @cached_property
-    def _wrapper(self) -> MetadataWrapper:
-        return MetadataWrapper(cst.parse_module(self.text), unsafe_skip_copy=True)
+    def _parsed(self) -> Parsed:
+        return self._given or parse(self.text)
 
     @property
     def module(self) -> cst.Module:
-        return self._wrapper.module
-
-    @cached_property
-    def _positions(self) -> Any:
-        return self._wrapper.resolve(PositionProvider)
+        return self._parsed.module
 
     @cached_property
     def _lines(self) -> list[tuple[int, int]]:
@@ -88,7 +85,7 @@ class SourceTree:
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Start and end offset of a node, without the comments and blank lines before it."""
-        position = cast(CodeRange, self._positions[node])
+        position = self._parsed.positions[node]
         return (
             self.offset(position.start.line, position.start.column),
             self.offset(position.end.line, position.end.column),

@@ -16,7 +16,8 @@ from policyfix import index, rule, sources
 from policyfix.codemod import Refusal, SourceTree, plan
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.facts.lower import extract
+from policyfix.facts.lower import lower
+from policyfix.facts.parsed import Parsed, parse
 from policyfix.project import Project
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass, policies
@@ -55,6 +56,11 @@ class Reader:
         self._overlay = overlay or {}  # contents that are not on disk (yet)
         self._sources: dict[Path, sources.Source | sources.SourceError] = {}
         self.problems: dict[Path, Problem] = {}
+        self.parsed: dict[Path, Parsed] = {}  # trees that somebody may still ask for
+
+    def forget_trees(self, wanted: set[Path]) -> None:
+        """Drops all trees but the wanted ones: they are large."""
+        self.parsed = {path: parsed for path, parsed in self.parsed.items() if path in wanted}
 
     def source(self, path: Path) -> sources.Source | None:
         path = path.absolute()
@@ -73,7 +79,8 @@ class Reader:
             return None
         try:
             with _collector_paused():
-                return extract(source.text, str(path))
+                parsed = self.parsed[path.absolute()] = parse(source.text)
+                return lower(parsed, str(path))
         except cst.ParserSyntaxError as error:
             # Python's own message is the clearer one, where it refuses the file too.
             refused = _syntax_error(source.data)
@@ -148,6 +155,7 @@ def check(
         if module is not None:
             for policy in policies(project, module, contract):
                 _ask(policy, chosen, result)
+            reader.forget_trees({Path(finding.path) for finding in result.findings})
     found = _settle(result, files)
     result.findings = _with_fixes(found, result.subjects, reader)
     result.problems += [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
@@ -207,9 +215,12 @@ def _with_fixes(
                 finding.offered(None, f"the code stands in {finding.elsewhere}: check that file too")
             )
             continue
-        source = reader.source(Path(finding.path))
-        assert source is not None
-        tree = trees.setdefault(finding.path, SourceTree(source))
+        if finding.path not in trees:
+            path = Path(finding.path).absolute()
+            source = reader.source(path)
+            assert source is not None
+            trees[finding.path] = SourceTree(source, reader.parsed.get(path))
+        tree = trees[finding.path]
         outcome = plan(finding, subjects[(finding.subject_path, finding.subject)], tree)
         if isinstance(outcome, Refusal):
             offered.append(finding.offered(None, outcome.reason))

@@ -9,15 +9,19 @@ import libcst as cst
 from libcst.metadata import CodeRange
 
 from policyfix.facts import ir
-from policyfix.facts.positions import positions
+from policyfix.facts.parsed import Parsed, parse
 
 NOWHERE = ir.Span(0, 0, 0, 0)
 
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
     """Facts of one decoded file. Raises `libcst.ParserSyntaxError` where the text is not Python."""
-    tree = cst.parse_module(source)
-    return _Lowering(positions(tree), path).module(tree)
+    return lower(parse(source), path)
+
+
+def lower(parsed: Parsed, path: str) -> ir.ModuleFacts:
+    """Facts of one parsed file."""
+    return _Lowering(parsed.positions, path).module(parsed.module)
 
 
 class _Lowering:
