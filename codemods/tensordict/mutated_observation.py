@@ -23,7 +23,7 @@ class CloneBeforeWriting(Codemod):
         function = _enclosing(policy, finding)
         if function is None:
             return Refusal("the function around the write is not known")
-        others = _aliases(function, name) - {name}
+        others = _aliases(function, name, finding.line) - {name}
         later = {
             node.id
             for statement in ir.nodes(function.body)
@@ -63,16 +63,23 @@ def _enclosing(policy: PolicyClass, finding: Finding) -> ir.FunctionFacts | None
     return None
 
 
-def _aliases(function: ir.FunctionFacts, name: str) -> set[str]:
-    """Names that may stand for the same tensor: assigned from one another, views included."""
-    group = {name}
-    assigns = [s for s in ir.nodes(function.body) if isinstance(s, ir.Assign)]
-    for _ in assigns:
-        for assign in assigns:
-            targets = {t.id for t in assign.targets if isinstance(t, ir.Name)}
-            source = _root(assign.value)
-            if source is not None and targets and (group & targets or source in group):
-                group |= targets | {source}
+def _aliases(function: ir.FunctionFacts, name: str, line: int) -> set[str]:
+    """Names that may stand for the same tensor where a line is reached: assigned from one another, views
+    included. In a loop what stands below comes before, too."""
+    nodes = list(ir.nodes(function.body))
+    repeated = any(isinstance(n, ir.Loop) and n.span.line < line <= n.span.end_line for n in nodes)
+    links = [
+        {source, *(t.id for t in node.targets if isinstance(t, ir.Name))}
+        for node in nodes
+        if isinstance(node, ir.Assign)
+        and (repeated or node.span.line < line)
+        and (source := _root(node.value)) is not None
+    ]
+    group: set[str] = set()
+    grown = {name}
+    while grown != group:
+        group = grown
+        grown = group.union(*(link for link in links if len(link) > 1 and link & group))
     return group
 
 
@@ -84,6 +91,8 @@ def _root(value: ir.Expr) -> str | None:
                 return name
             case ir.Call(function=ir.Attribute(value=inner, name=method)) if method in VIEWS:
                 value = inner
+            case ir.Subscript(items=(ir.Literal(value=str()),)):
+                return None  # an entry of a TensorDict is another thing than the TensorDict
             case ir.Subscript(value=inner):
                 value = inner
             case _:
