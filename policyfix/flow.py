@@ -522,7 +522,7 @@ class Run:
                     self._frame.symbols[binding.name] = module.project.imported(binding, module)
             case ir.Define(what=what):
                 if isinstance(what, ir.FunctionFacts):
-                    self._state.names[what.name] = Local(what, self._frame, self._state.names)
+                    self._state.names[what.name] = Local(what, self._frame.module, self._state.names)
                 else:
                     self._state.names[what.name] = UNKNOWN
 
@@ -1040,9 +1040,9 @@ class Run:
                 )
                 self._note_net(receiver, function.name, arguments, result, node.span)
                 return result
-            case Local(function=function, frame=frame, environment=environment):
+            case Local(function=function, module=module, environment=environment):
                 return self._call_function(
-                    function, frame.module, None, None, positional, keywords, names=environment
+                    function, module, None, None, positional, keywords, names=environment
                 )
             case Ref(symbol=FunctionRef(facts=facts, module=module)):
                 return self._call_function(facts, module, None, None, positional, keywords, open_ended=spread)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from policyfix.facts import ir
-from policyfix.project import External, LinkedClass, Symbol
-
-if TYPE_CHECKING:
-    from policyfix.flow import Frame
+from policyfix.project import External, LinkedClass, Module, Symbol
 
 MAX_ALTERNATIVES = 8
 
@@ -131,7 +127,7 @@ class Local:
     """A function defined inside another one."""
 
     function: ir.FunctionFacts
-    frame: Frame
+    module: Module
     environment: dict[str, Value]
 
 
