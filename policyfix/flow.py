@@ -312,6 +312,12 @@ class Run:
             if not all(isinstance(o, Thing) for o in options(held)):
                 self._state.heap[(thing, way[-1])] = either([held, earlier])
 
+    def leave_open(self, thing: Thing, attributes: Iterable[str]) -> None:
+        """Attributes that somebody else sets before the next call: None is just where they start."""
+        for name in attributes:
+            if self._state.heap.get((thing, name)) == NONE:
+                del self._state.heap[(thing, name)]
+
     def term(self, op: str, *args: Value) -> Term:
         key = (op, *args)
         found = self._terms.get(key)

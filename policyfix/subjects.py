@@ -136,6 +136,7 @@ class PolicyClass:
         run = Run()
         thing = run.build(self.cls, self._constructor_arguments(run))
         construction = run.trace
+        run.leave_open(thing, (table for table, _ in self.contract.tables))  # the trainer sets them
         traces = [Trace(), Trace()]
         if self.forward is not None:
             function, owner = self.forward
