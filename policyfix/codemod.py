@@ -9,17 +9,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rule import Finding, Fix, Tier, modules_of
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import Subject
 from policyfix.values import NONE, Const, Term, Value, options, walk
 
 __all__ = ["Codemod", "Plan", "Refusal", "SourceTree", "discover", "plan", "starts_afresh"]
 
 PACKAGE = "policyfix.codemods"
 ENTRY_POINTS = "policyfix.codemods"  # packages of third-party codemods
+
+S = TypeVar("S", bound=Subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Plan:
     priority: int = 10
 
 
-class Codemod(ABC):
+class Codemod(ABC, Generic[S]):
     """One rewrite. It names the rules that it answers by code."""
 
     answers: ClassVar[tuple[str, ...]]
@@ -40,7 +42,7 @@ class Codemod(ABC):
     priority: ClassVar[int] = 10
 
     @abstractmethod
-    def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
+    def plan(self, finding: Finding, subject: S, tree: SourceTree, /) -> Plan | Refusal:
         """The edits that satisfy the rule, or why there are none."""
 
     def fix(self, title: str, edits: Iterable[Edit]) -> Plan:
@@ -48,7 +50,7 @@ class Codemod(ABC):
 
 
 @cache
-def discover() -> tuple[Codemod, ...]:
+def discover() -> tuple[Codemod[Any], ...]:
     """Every codemod, ours and those of installed packages, in the order in which they are asked."""
     found = [
         value()
@@ -59,12 +61,12 @@ def discover() -> tuple[Codemod, ...]:
     return tuple(sorted(found, key=lambda c: (c.priority, c.answers)))
 
 
-def plan(finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
+def plan(finding: Finding, subject: Subject, tree: SourceTree) -> Plan | Refusal:
     """The first plan that a codemod has for a finding; else all their reasons."""
     reasons = []
     for codemod in discover():
         if finding.code in codemod.answers:
-            outcome = codemod.plan(finding, policy, tree)
+            outcome = codemod.plan(finding, subject, tree)
             if isinstance(outcome, Plan):
                 return outcome
             reasons.append(outcome.reason)

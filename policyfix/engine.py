@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import libcst as cst
 
@@ -20,7 +21,7 @@ from policyfix.facts.lower import lower
 from policyfix.facts.parsed import Parsed, parse
 from policyfix.project import Project
 from policyfix.rule import Finding, Rule
-from policyfix.subjects import PolicyClass, policies
+from policyfix.subjects import Subject, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Result:
     findings: list[Finding] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
-    subjects: dict[tuple[str, str], PolicyClass] = field(default_factory=dict)
+    subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -129,7 +130,7 @@ def _collector_paused() -> Iterator[None]:
 def check(
     paths: Iterable[Path],
     contract: Contract,
-    rules: Iterable[type[Rule[PolicyClass]]] | None = None,
+    rules: Iterable[type[Rule[Any]]] | None = None,
     overlay: Mapping[Path, sources.Source] | None = None,
     exclude: Iterable[str] = (),
 ) -> Result:
@@ -153,8 +154,8 @@ def check(
             continue
         module = project.module(path)
         if module is not None:
-            for policy in policies(project, module, contract):
-                _ask(policy, chosen, result)
+            for subject in find(project, module, contract):
+                _ask(subject, chosen, result)
             reader.forget_trees({Path(finding.path) for finding in result.findings})
     found = _settle(result, files)
     result.findings = _with_fixes(found, result.subjects, reader)
@@ -168,18 +169,19 @@ def check(
     return result
 
 
-def _ask(policy: PolicyClass, rules: Iterable[Rule[PolicyClass]], result: Result) -> None:
-    """All rules about one policy. A rule that fails is a problem of ours, and is said so."""
-    key = (policy.module.path, policy.name)
-    result.subjects[key] = policy
+def _ask(subject: Subject, rules: Iterable[Rule[Any]], result: Result) -> None:
+    """All rules about one subject. A rule that fails is a problem of ours, and is said so."""
+    result.subjects[(subject.path, subject.name)] = subject
     for each in rules:
+        if not isinstance(subject, each.on):
+            continue
         try:
-            found = list(each.check(policy))
+            found = list(each.check(subject))
         except Exception as error:  # one rule on one class must not take the rest down
             message = (
-                f"{each.code} failed on {policy.name}: {type(error).__name__}: {error} (please report it)"
+                f"{each.code} failed on {subject.name}: {type(error).__name__}: {error} (please report it)"
             )
-            result.problems.append(Problem(policy.module.path, policy.cls.facts.span.line, message))
+            result.problems.append(Problem(subject.path, subject.header.span.line, message))
             continue
         result.findings += dict.fromkeys(found)
 
@@ -190,13 +192,12 @@ def _settle(result: Result, files: Mapping[Path, str]) -> list[Finding]:
     settled: dict[tuple[str, int, int, str], Finding] = {}
     faults = {(f.subject_path, f.subject, f.code) for f in result.findings}
     for finding in result.findings:
-        policy = result.subjects[(finding.subject_path, finding.subject)]
-        bases = policy.cls.linked[1:]
-        if any((b.module.path, b.facts.qualname, finding.code) in faults for b in bases):
+        subject = result.subjects[(finding.subject_path, finding.subject)]
+        if any((*base, finding.code) in faults for base in subject.inherits_from):
             continue
         shown = finding
         if Path(finding.path).absolute() not in files:
-            shown = finding.moved(policy.header)
+            shown = finding.moved(subject.header)
         place = (shown.path, shown.line, shown.column, shown.code)
         settled.setdefault(place, shown)
     named = [f.renamed(files[Path(f.path).absolute()]) for f in settled.values()]
@@ -204,7 +205,7 @@ def _settle(result: Result, files: Mapping[Path, str]) -> list[Finding]:
 
 
 def _with_fixes(
-    findings: list[Finding], subjects: Mapping[tuple[str, str], PolicyClass], reader: Reader
+    findings: list[Finding], subjects: Mapping[tuple[str, str], Subject], reader: Reader
 ) -> list[Finding]:
     """Each finding with the fix that a codemod offers for it, or why none does."""
     trees: dict[str, SourceTree] = {}

@@ -12,15 +12,15 @@ from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from policyfix.flow import Place
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import Subject
+from policyfix.trace import Place
 
 PACKAGE = "policyfix.rules"
 ENTRY_POINTS = "policyfix.rules"  # packages of third-party rules
 
-Subject = TypeVar("Subject")
+S = TypeVar("S", bound=Subject)
 
 
 class Severity(StrEnum):
@@ -59,7 +59,7 @@ class Finding:
     end_line: int
     end_column: int
     symbol: str  # class or function as written: `Fast`, `Fast.forward`
-    subject: str  # the policy class that is at fault, and its file
+    subject: str  # the subject that is at fault, and its file
     subject_path: str
     elsewhere: str | None = None  # the file with the code at fault, where it is not among the checked ones
     fix: Fix | None = None
@@ -87,18 +87,27 @@ class Finding:
         )
 
 
-class Rule(ABC, Generic[Subject]):
+class Rule(ABC, Generic[S]):
     """One clause of the contract. The docstring of a rule is its page."""
 
     code: ClassVar[str]
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.ERROR
+    preview: ClassVar[bool] = False  # off by default: not yet free of false alarms
+    on: ClassVar[type]  # the kind of subject that it asks, from `Rule[PolicyClass]`
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        super().__init_subclass__(**keywords)
+        for base in getattr(cls, "__orig_bases__", ()):
+            kinds = get_args(base)
+            if get_origin(base) is Rule and isinstance(kinds[0], type):
+                cls.on = kinds[0]
 
     @abstractmethod
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check(self, subject: S, /) -> Iterator[Finding]:
         """The defects of one subject; nothing where the answer is not certain."""
 
-    def finding(self, place: Place, message: str, subject: PolicyClass) -> Finding:
+    def finding(self, place: Place, message: str, subject: Subject) -> Finding:
         return Finding(
             path=place.path,
             line=place.span.line,
@@ -111,7 +120,7 @@ class Rule(ABC, Generic[Subject]):
             end_column=place.span.end_column,
             symbol=place.symbol,
             subject=subject.name,
-            subject_path=subject.module.path,
+            subject_path=subject.path,
         )
 
     @classmethod
@@ -126,7 +135,7 @@ class Rule(ABC, Generic[Subject]):
 
 
 @cache
-def discover() -> tuple[type[Rule[PolicyClass]], ...]:
+def discover() -> tuple[type[Rule[Any]], ...]:
     """Every rule: ours and those of installed packages, by code."""
     found = {r.code: r for module in modules_of(PACKAGE, ENTRY_POINTS) for r in _defined(module)}
     return tuple(found[code] for code in sorted(found))
@@ -142,7 +151,7 @@ def modules_of(package: str, group: str) -> Iterator[ModuleType]:
             yield importlib.import_module(info.name)
 
 
-def _defined(module: ModuleType) -> Iterator[type[Rule[PolicyClass]]]:
+def _defined(module: ModuleType) -> Iterator[type[Rule[Any]]]:
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Rule) and value.__module__ == module.__name__:
             yield value

@@ -8,8 +8,9 @@ import pytest
 
 from policyfix import flow
 from policyfix.facts.lower import extract
-from policyfix.flow import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Run, Store, Trace
+from policyfix.flow import Run
 from policyfix.project import LinkedClass, Project
+from policyfix.trace import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Store, Trace
 from policyfix.values import (
     NONE,
     UNKNOWN,

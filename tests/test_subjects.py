@@ -10,7 +10,7 @@ from policyfix import contract, rule
 from policyfix.facts.lower import extract
 from policyfix.project import Project
 from policyfix.rule import Finding
-from policyfix.subjects import PolicyClass, policies
+from policyfix.subjects.policy import PolicyClass, policies
 from policyfix.values import Const
 
 CONTRACT = contract.load()

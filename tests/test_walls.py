@@ -29,6 +29,7 @@ ORDER = (
     ("cache",),
     ("project",),
     ("values",),
+    ("trace",),
     ("flow",),
     ("subjects",),
     ("rule", "edits", "suppressions"),
@@ -42,7 +43,8 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 
 # What rules are written in: the subjects, and the data that subjects answer with.
 VOCABULARY = {
-    f"policyfix.{module}" for module in ("rule", "subjects", "flow", "values", "project", "contract", "facts")
+    f"policyfix.{module}"
+    for module in ("rule", "subjects", "trace", "flow", "values", "project", "contract", "facts")
 }
 
 

@@ -7,7 +7,7 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
-class TakeConfigParameters(Codemod):
+class TakeConfigParameters(Codemod[PolicyClass]):
     """Lets a constructor take the whole config: the contract's parameters, which it keeps as attributes, and
     everything else, which it names in a warning."""
 

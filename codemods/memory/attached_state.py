@@ -8,7 +8,7 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
-class DetachState(Codemod):
+class DetachState(Codemod[PolicyClass]):
     """Detaches a recurrent state where it is kept."""
 
     answers = ("PF201",)

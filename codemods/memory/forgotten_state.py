@@ -5,9 +5,10 @@ import libcst as cst
 from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.edits import Refusal, SourceTree
 from policyfix.facts import ir
-from policyfix.flow import TENSORDICT_VIEWS, CoreCall
+from policyfix.flow import TENSORDICT_VIEWS
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
+from policyfix.trace import CoreCall
 from policyfix.values import Term
 
 STORE = "StateStore"
@@ -27,7 +28,7 @@ class _Unlike(Exception):  # noqa: N818 - no error: the reason why nothing is ce
     """The class does not drive its LSTM in the one way that can be mended in place."""
 
 
-class KeepState(Codemod):
+class KeepState(Codemod[PolicyClass]):
     """Gives a policy that drops its LSTM's state a store for it, and the methods that reach the store."""
 
     answers = ("PF202", "PF205")

@@ -18,10 +18,11 @@ from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.contract import Contract
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
-from policyfix.flow import CoreCall, Escape, InPlace, KeyWrite, NetCall, Run, Store, Trace
+from policyfix.flow import Run
 from policyfix.project import LinkedClass
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
+from policyfix.trace import CoreCall, Escape, InPlace, KeyWrite, NetCall, Store, Trace
 from policyfix.values import (
     NONE,
     Const,
@@ -65,7 +66,7 @@ class _Unlike(Exception):  # noqa: N818 - no error: the reason why a forward is 
     """The class is not what the migration recognises; the message says in what."""
 
 
-class MigrateToRecurrentPolicy(Codemod):
+class MigrateToRecurrentPolicy(Codemod[PolicyClass]):
     answers = ("PF101", "PF201", "PF202", "PF205", "PF301", "PF401")
     priority = 0
 

@@ -9,7 +9,7 @@ from policyfix.rule import Finding, Tier
 from policyfix.subjects import PolicyClass
 
 
-class AddActionType(Codemod):
+class AddActionType(Codemod[PolicyClass]):
     """Adds the action type to `table[type] + argument`."""
 
     answers = ("PF503",)

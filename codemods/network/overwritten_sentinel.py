@@ -6,7 +6,7 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
-class KeepSentinel(Codemod):
+class KeepSentinel(Codemod[PolicyClass]):
     """Removes the statement that overwrites the padding: the test after it then finds it."""
 
     answers = ("PF501",)

@@ -6,7 +6,7 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
-class WriteStamps(Codemod):
+class WriteStamps(Codemod[PolicyClass]):
     """Stamps the TensorDict first thing in forward."""
 
     answers = ("PF101",)

@@ -10,7 +10,7 @@ from policyfix.subjects import PolicyClass
 from policyfix.values import VIEWS
 
 
-class CloneBeforeWriting(Codemod):
+class CloneBeforeWriting(Codemod[PolicyClass]):
     """Writes to a copy: `x = x.clone()` before the in-place write."""
 
     answers = ("PF106",)

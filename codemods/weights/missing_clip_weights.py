@@ -6,7 +6,7 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 
-class AddClipWeights(Codemod):
+class AddClipWeights(Codemod[PolicyClass]):
     """Adds a `clip_weights` that bounds the weights by the constructor's `clip_range`."""
 
     answers = ("PF301",)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyfix.flow import CoreCall, InPlace, Store
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.trace import CoreCall, InPlace, Store
 from policyfix.values import Const, Term, Value, walk
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyfix.flow import Compared, InPlace, Trace
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.trace import Compared, InPlace, Trace
 from policyfix.values import PARTS, VIEWS, Const, Term, Value, comes_from, options, walk, whole
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyfix.flow import InPlace
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.trace import InPlace
 from policyfix.values import aliases
 
 

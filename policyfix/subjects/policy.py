@@ -1,4 +1,4 @@
-"""Subjects: what rules ask. A `PolicyClass` answers for itself, its bases, its helpers and its nets."""
+"""A `PolicyClass` answers for itself, its bases, its helpers and its nets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import cache, cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.flow import CoreCall, Escape, KeyRead, KeyWrite, Place, Run, Store, Trace
+from policyfix.flow import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
+from policyfix.trace import CoreCall, Escape, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
     CORES,
     NONE,
@@ -48,6 +49,14 @@ class PolicyClass:
     @property
     def module(self) -> Module:
         return self.cls.module
+
+    @property
+    def path(self) -> str:
+        return self.module.path
+
+    @property
+    def inherits_from(self) -> tuple[tuple[str, str], ...]:
+        return tuple((base.module.path, base.facts.qualname) for base in self.cls.linked[1:])
 
     @property
     def header(self) -> Place:

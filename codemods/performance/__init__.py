@@ -1,0 +1,1 @@
+"""PF7: what keeps a forward from running fast, or on another device."""

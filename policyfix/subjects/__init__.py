@@ -1,0 +1,17 @@
+"""Subjects: what rules ask. One module a kind; `find` gives those of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyfix.contract import Contract
+from policyfix.project import Module, Project
+from policyfix.subjects.policy import PolicyClass, policies
+from policyfix.subjects.subject import Subject
+
+__all__ = ["PolicyClass", "Subject", "find"]
+
+
+def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:
+    """The subjects that a file defines."""
+    yield from policies(project, module, contract)

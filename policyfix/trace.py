@@ -1,0 +1,124 @@
+"""What a run of a class shows: events in the order in which they happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from policyfix.facts import ir
+from policyfix.values import UNKNOWN, Term, Thing, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something happens: file, function as written, and source range."""
+
+    path: str
+    symbol: str
+    span: ir.Span
+    function: ir.FunctionFacts | None = None  # the function that it stands in
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRead:
+    tensordict: Value
+    key: str
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrite:
+    """`key` is None where it is computed."""
+
+    tensordict: Value
+    key: str | None
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A value kept on an instance, directly or inside a container that it holds."""
+
+    thing: Thing
+    attribute: str
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class InPlace:
+    """A tensor overwritten in place; `mask` is the index of a subscript store."""
+
+    target: Value
+    mask: Value | None
+    value: Value
+    how: str  # "subscript", "method", "augmented"
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoreCall:
+    core: Term
+    input: Value
+    state: Value
+    result: Term
+    place: Place
+    order: int
+
+    @property
+    def kind(self) -> str:
+        return self.core.op.removeprefix("new:")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    left: Value
+    operator: str
+    right: Value
+    result: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Escape:
+    """A value handed to something that is not understood."""
+
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class NetCall:
+    """A method of a net that the policy holds, called with these arguments."""
+
+    attribute: str
+    method: str
+    arguments: tuple[Value, ...]
+    result: Value
+    place: Place
+    order: int
+
+
+E = TypeVar("E", bound="Event")
+
+Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Escape | NetCall
+
+
+@dataclass(eq=False)
+class Trace:
+    """What one run showed. `complete` is False where the run was cut short or not understood."""
+
+    events: list[Event] = field(default_factory=list)
+    returned: Value = UNKNOWN
+    heap: dict[tuple[Thing, str], Value] = field(default_factory=dict)
+    complete: bool = True
+
+    def of(self, kind: type[E]) -> list[E]:
+        return [e for e in self.events if isinstance(e, kind)]

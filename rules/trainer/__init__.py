@@ -1,0 +1,1 @@
+"""PF6: the trainer's loop."""
