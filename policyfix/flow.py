@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from policyfix.facts import ir
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
 from policyfix.trace import (
+    Branch,
     Compared,
     CoreCall,
     Escape,
@@ -31,6 +32,7 @@ from policyfix.trace import (
 from policyfix.values import (
     CORES,
     MAX_ALTERNATIVES,
+    MODULE_CONTAINERS,
     NONE,
     TENSORDICTS,
     UNKNOWN,
@@ -50,10 +52,12 @@ from policyfix.values import (
     either,
     forget,
     group,
+    is_module,
     is_none,
     is_tensordict,
     options,
     storage,
+    submodules,
 )
 
 MAX_DEPTH = 24
@@ -92,6 +96,8 @@ PLAIN_DECORATORS = frozenset(
     }
     | NO_GRAD
 )
+# Methods that change which modules a container of modules holds.
+CHANGING = frozenset("append extend insert add_module register_module pop __setitem__".split())
 # Packages whose functions neither keep nor change the tensors that they are given (in-place spellings apart).
 PURE_PACKAGES = frozenset(
     "torch einops numpy np math logging warnings typing copy itertools functools operator gymnasium "
@@ -148,6 +154,8 @@ class Run:
         self._stack: list[Frame] = []
         self._no_grad = 0
         self._state = State({}, {})
+        self._at = ir.Span(0, 0, 0, 0)  # the statement or call that is being run
+        self._made: dict[Term, tuple[Frame, ir.Span]] = {}
 
     # ------------------------------------------------------------------------------- interface
 
@@ -217,7 +225,16 @@ class Run:
         found = self._terms.get(key)
         if found is None:
             found = self._terms[key] = Term(op, args, self._tick())
+            if self._stack:
+                self._made[found] = (self._frame, self._at)
         return found
+
+    def place_of(self, term: Term) -> Place | None:
+        """Where a term first came up; None for what the caller brought."""
+        if term not in self._made:
+            return None
+        frame, span = self._made[term]
+        return Place(frame.module.path, frame.symbol, span, frame.function)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -373,6 +390,7 @@ class Run:
             if not self._state.alive:
                 return
             self._step()
+            self._at = getattr(statement, "span", self._at)
             self._statement(statement)
 
     def _statement(self, node: ir.Stmt) -> None:
@@ -393,8 +411,11 @@ class Run:
             case ir.Raise(value=value):
                 self._eval(value)
                 self._state.alive = False
-            case ir.If(test=test, body=body, orelse=orelse):
-                self._branch(self._truth(self._eval(test)), body, orelse)
+            case ir.If(test=test, body=body, orelse=orelse, span=span):
+                value = self._eval(test)
+                place, start = self._place(span), self._tick()
+                self._branch(self._truth(value), body, orelse)
+                self._record(Branch(value, place, start, self._tick()))
             case ir.Loop():
                 self._loop(node)
             case ir.With():
@@ -598,6 +619,33 @@ class Run:
         self._kept_in(old, value, span)
         self._replace(old, group(items))
 
+    def _change_list(self, old: Group, name: str, positional: list[Value], span: ir.Span) -> None:
+        """`list.append(value)` and its kin, for all who hold the list."""
+        added = [positional[-1]] if positional and name in ("append", "insert") else []
+        more = self._elements(positional[0]) if name == "extend" and positional else None
+        if name == "append" and added:
+            self._replace(old, group([*old.items, *added]))
+        elif more is not None:
+            self._replace(old, group([*old.items, *more]))
+        elif name in ("insert", "extend", "pop", "remove", "reverse", "sort", "clear"):
+            self._replace(old, self.term("each", either([*old.items, *positional])))
+        for value in positional if name in ("append", "insert", "extend") else ():
+            self._kept_in(old, value, span)
+
+    def _lengthen(self, container: Term, name: str, positional: list[Value]) -> None:
+        """`modules.append(module)`: the container holds one more; which ones is no longer known where it is
+        changed otherwise."""
+        tick, *rest = container.args
+        held = submodules(container)
+        if held is None or name != "append":
+            there = [self._element(a) for a in rest] if container.op.endswith("List") else rest
+            new = self.term(container.op, tick, self.term("each", either([*there, *positional])))
+        elif container.op.endswith("List"):
+            new = self.term(container.op, tick, group([*held, *positional]))
+        else:
+            new = self.term(container.op, tick, *held, *positional)
+        self._replace(container, new)
+
     def _replace(self, old: Value, new: Value) -> None:
         """What is held under any name or attribute becomes another value."""
         for name, held in self._state.names.items():
@@ -705,6 +753,9 @@ class Run:
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
                         return self.term("item", owner, index)
                     return self.term("td.index", owner, index)
+                held = submodules(owner)
+                if held is not None and isinstance(index, Const) and isinstance(index.value, int):
+                    return held[index.value] if -len(held) <= index.value < len(held) else UNKNOWN
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
@@ -713,7 +764,7 @@ class Run:
         """The elements of something of known length."""
         if isinstance(value, Group):
             return list(value.items)
-        return None
+        return submodules(value)
 
     def _element(self, value: Value) -> Value:
         """Any element of something that is iterated over."""
@@ -765,10 +816,14 @@ class Run:
             case ir.Comparison(left=left, operators=operators, rights=rights):
                 return self._compare(left, operators, rights)
             case ir.Conditional(test=test, body=body, orelse=orelse):
-                truth = self._truth(self._eval(test))
+                asked = self._eval(test)
+                truth = self._truth(asked)
                 if truth is not None:
                     return self._eval(body if truth else orelse)
-                return either([self._eval(body), self._eval(orelse)])
+                place, start = self._place(self._at), self._tick()
+                chosen = either([self._eval(body), self._eval(orelse)])
+                self._record(Branch(asked, place, start, self._tick()))
+                return chosen
             case ir.Sequence(kind=kind, items=items):
                 return self._sequence(kind, items)
             case ir.Starred(value=value):
@@ -911,7 +966,10 @@ class Run:
                 keywords[argument.keyword] = value
             else:
                 positional.append(value)
-        return either(self._apply(c, positional, keywords, spread, node) for c in options(callee))
+        outer, self._at = self._at, node.span
+        result = either(self._apply(c, positional, keywords, spread, node) for c in options(callee))
+        self._at = outer
+        return result
 
     def _entries(self, value: Value) -> dict[str, Value]:
         if not isinstance(value, Thing):
@@ -958,10 +1016,8 @@ class Run:
                 return self._call_missing(owner, name, arguments, node.span)
             case Term() if callee.op.startswith("new:"):
                 return self._call_module(callee, positional, keywords, node.span)
-            case Term() if self._held_core(callee) is not None:
-                core = self._held_core(callee)
-                assert core is not None
-                return self._call_module(core, positional, keywords, node.span)
+            case Term() if (held := self._held_modules(callee)) is not None:
+                return either(self._apply(m, positional, keywords, spread, node) for m in held)
             case Const(value=None):
                 return UNKNOWN
             case _:
@@ -980,18 +1036,13 @@ class Run:
                 self._record(NetCall(name, method, tuple(arguments), result, place, self._tick()))
                 return
 
-    def _held_core(self, callee: Term) -> Term | None:
-        """The core behind an element of a `ModuleList` of cells."""
-        if callee.op != "index" or not isinstance(callee.args[0], Term):
+    def _held_modules(self, callee: Term) -> list[Value] | None:
+        """The modules behind an element of a `ModuleList` whose place in it is not known."""
+        container = callee.args[0] if callee.op == "index" else None
+        if not isinstance(container, Term) or container.op != "new:torch.nn.ModuleList":
             return None
-        container = callee.args[0]
-        if container.op != "new:torch.nn.ModuleList":
-            return None
-        for argument in container.args[1:]:
-            for option in options(self._element(argument)):
-                if isinstance(option, Term) and option.op.removeprefix("new:") in CORES:
-                    return option
-        return None
+        held = [o for a in container.args[1:] for o in options(self._element(a))]
+        return held if all(is_module(m) for m in held) else None
 
     def _instantiate(
         self, cls: LinkedClass, positional: list[Value], keywords: dict[str, Value], spread: bool
@@ -1047,6 +1098,13 @@ class Run:
             return self.term("detach", result) if self._no_grad else result
         if any(is_tensordict(a) for a in arguments):
             self._escape(arguments, span)
+        children = submodules(module) if kind == "torch.nn.Sequential" and len(positional) == 1 else None
+        if children and not keywords:
+            result = positional[0]
+            call = ir.Call(ir.Opaque(), (), span)
+            for child in children:
+                result = self._apply(child, [result], {}, False, call)
+            return result
         return self.term("module", module, *arguments)
 
     def _call_external(
@@ -1060,7 +1118,8 @@ class Run:
         if special is not None:
             return special(self, positional, keywords, span)
         if name.startswith("torch.nn.") and name.rpartition(".")[2][:1].isupper():
-            return self.term(f"new:{name}", Const(self._tick()), *positional, *self._named(keywords))
+            given = [p for p in positional if not self._is_empty(p)]
+            return self.term(f"new:{name}", Const(self._tick()), *given, *self._named(keywords))
         if name in TENSORDICTS:
             created = self.term("new:tensordict.TensorDict", Const(self._tick()))
             source = positional[0] if positional else keywords.get("source", NONE)
@@ -1085,6 +1144,10 @@ class Run:
         result = self.term(name, *positional, *self._named(keywords))
         return self.term("detach", result) if self._no_grad else result
 
+    def _is_empty(self, value: Value) -> bool:
+        """Whether a value is a list that nothing was put into."""
+        return isinstance(value, Thing) and value.kind == "list" and (value, "*") not in self._state.heap
+
     def _named(self, keywords: dict[str, Value]) -> list[Value]:
         """Keyword arguments as terms that keep their names."""
         return [self.term(f"={name}", value) for name, value in keywords.items()]
@@ -1104,6 +1167,9 @@ class Run:
             return self._call_tensordict(receiver, name, positional, keywords, span)
         if isinstance(receiver, Term) and receiver.op.startswith("new:") and name == "forward":
             return self._call_module(receiver, positional, keywords, span)
+        if isinstance(receiver, Term) and receiver.op in MODULE_CONTAINERS and name in CHANGING:
+            self._lengthen(receiver, name, positional)
+            return NONE
         extra = [*positional, *self._named(keywords)]
         if isinstance(receiver, Term):
             arguments = [*positional, *keywords.values()]
@@ -1127,7 +1193,10 @@ class Run:
                 return self.term("each", self.term(f"{name}", receiver, *extra))
             result = self.term(name, receiver, *extra)
             return self.term("detach", result) if self._no_grad and name not in VIEWS else result
-        if isinstance(receiver, (Const, Group)):
+        if isinstance(receiver, Group):
+            self._change_list(receiver, name, positional, span)
+            return UNKNOWN
+        if isinstance(receiver, Const):
             return UNKNOWN
         self._escape([*positional, *keywords.values()], span)
         return UNKNOWN

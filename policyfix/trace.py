@@ -86,6 +86,16 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A test; the terms that its branches made came up between `order` and `end`."""
+
+    test: Value
+    place: Place
+    order: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -108,7 +118,7 @@ class NetCall:
 
 E = TypeVar("E", bound="Event")
 
-Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Escape | NetCall
+Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Branch | Escape | NetCall
 
 
 @dataclass(eq=False)

@@ -23,6 +23,8 @@ TENSORDICT_ONLY = frozenset(
     "tensordict.batch_size tensordict.batch_dims tensordict.numel tensordict.device".split()
 )
 
+MODULE_CONTAINERS = frozenset({"new:torch.nn.Sequential", "new:torch.nn.ModuleList"})
+
 # Methods of a TensorDict that copy its tensors, always or to another device.
 _COPIES = frozenset("td.to td.cpu td.cuda td.contiguous".split())
 
@@ -187,6 +189,25 @@ def is_tensordict(value: Value) -> bool:
     return isinstance(value, Term) and (
         value.op in ("td", "new:tensordict.TensorDict") or value.op.startswith("td.")
     )
+
+
+def is_module(value: Value) -> bool:
+    """Whether a value is an instance of a torch module or of a class of the project."""
+    if isinstance(value, Thing):
+        return value.kind == "instance"
+    return isinstance(value, Term) and value.op.startswith("new:torch.nn.")
+
+
+def submodules(value: Value) -> list[Value] | None:
+    """The modules of a `Sequential` or `ModuleList` in order; None where that is not known."""
+    if not isinstance(value, Term) or value.op not in MODULE_CONTAINERS:
+        return None
+    held = list(value.args[1:])
+    if value.op == "new:torch.nn.ModuleList" and held:
+        if len(held) > 1 or not isinstance(held[0], Group):
+            return None
+        held = list(held[0].items)
+    return held if all(is_module(m) for m in held) else None
 
 
 def is_none(value: Value) -> bool | None:

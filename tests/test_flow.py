@@ -10,7 +10,7 @@ from policyfix import flow
 from policyfix.facts.lower import extract
 from policyfix.flow import Run
 from policyfix.project import LinkedClass, Project
-from policyfix.trace import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Store, Trace
+from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Store, Trace
 from policyfix.values import (
     NONE,
     UNKNOWN,
@@ -391,3 +391,66 @@ def test_whether_a_value_is_none_is_three_valued(value: Value, answer: bool | No
 def test_true_and_one_are_different_constants() -> None:
     assert Const(True) != Const(1)
     assert Const(1.0) != Const(1)
+
+
+NET = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        layers = [nn.Linear(4, 4)]
+        layers.append(nn.ReLU())
+        self.body = nn.Sequential(*layers)
+        self.body.append(nn.Linear(4, 2))
+        self.heads = nn.ModuleList([])
+        for size in (3, 5):
+            self.heads.append(nn.Linear(2, size))
+        self.inserted = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+        self.inserted.insert(1, nn.ReLU())
+"""
+
+
+def ways(value: Value) -> list[list[str]]:
+    """The modules that a value went through, the last one first, for each of its alternatives."""
+    found = []
+    for option in options(value):
+        if isinstance(option, Term) and option.op == "module" and isinstance(option.args[0], Term):
+            kind = option.args[0].op.rpartition(".")[2]
+            found += [[kind, *way] for way in ways(option.args[1])]
+        else:
+            found.append([])
+    return found
+
+
+def test_a_sequential_runs_its_modules_in_order_however_it_was_filled() -> None:
+    trace = run("return Net().body(x)", head=NET)
+    assert ways(trace.returned) == [["Linear", "ReLU", "Linear"]]
+
+
+def test_a_sequential_that_is_changed_in_other_ways_is_one_unknown_module() -> None:
+    trace = run("return Net().inserted(x)", head=NET)
+    assert ways(trace.returned) == [["Sequential"]]
+
+
+def test_the_modules_of_a_list_are_run_one_by_one_and_picked_by_number() -> None:
+    trace = run("net = Net()\nreturn [h(x) for h in net.heads], net.heads[1](x), net.heads[7]", head=NET)
+    assert isinstance(trace.returned, Group)
+    every, second, none = trace.returned.items
+    assert isinstance(every, Group)
+    assert len(every.items) == 2
+    assert every.items[1] is second
+    assert none == UNKNOWN
+
+
+def test_a_module_of_a_list_picked_by_an_unknown_number_may_be_any_of_them() -> None:
+    trace = run("return Net().heads[x](td)", head=NET)
+    assert len(list(options(trace.returned))) == 2
+
+
+def test_branches_are_recorded_with_what_they_make() -> None:
+    trace = run("if x.max() > 1:\n    x = x / 255\nreturn x * 2 if x.min() < 0 else x")
+    first, second = trace.of(Branch)
+    halved = next(o for o in options(trace.returned) if isinstance(o, Term) and o.op == "*")
+    assert first.place.span.line + 2 == second.place.span.line
+    assert isinstance(first.test, Term)
+    assert first.test.op == "compare>"
+    assert second.order < halved.order < second.end
