@@ -1,8 +1,8 @@
 """The class graph of a tree, from class headers alone: cheap, and enough to know which files can matter.
 
 Headers are found by a scan over bytes, and bases are compared by their last name, so the graph holds too many
-edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and it, or a file
-that defines one of the class's bases, speaks of a recurrent core or of the contract's observation.
+edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and the class, one of
+its bases, or what their modules assign, speaks of a recurrent core or of the contract's observation.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
 _RENAMED = re.compile(rb"^[ \t]*(\w+)[ \t]*=[ \t]*([\w.]+)[ \t]*(?:#.*)?$", re.M)
 _NAME = re.compile(rb"[A-Za-z_][\w.]*")
 _CORE_WORDS = (b"LSTM", b"GRU", b"RNN")
+_IMPORTED_CORE = re.compile(rb"\b(?:LSTM|GRU|RNN)(?:Cell)?\b|\*")
+_TOP = re.compile(rb"^(?:class\b|(?:async[ \t]+)?def\b|@|\w)", re.M)  # where a statement of the module starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +37,50 @@ class Headers:
     classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     aliases: tuple[tuple[bytes, bytes], ...]
     imports: tuple[tuple[bytes, bytes], ...]  # (name, module as written)
-    speaks: bool  # of a recurrent core or of the observation
+    speaking: frozenset[bytes]  # classes that speak of a recurrent core or of the observation
 
 
 def scan(data: bytes, observation_key: str) -> Headers:
     """Headers of one file, from its bytes."""
-    written = (
-        [(name, _NAME.findall(bases)) for name, bases in _CLASS.findall(data)] if b"class" in data else []
-    )
+    headers = list(_CLASS.finditer(data)) if b"class" in data else []
+    written = [(header[1], _NAME.findall(header[2])) for header in headers]
     classes = tuple((name, tuple(b.rpartition(b".")[2] for b in bases)) for name, bases in written)
     imported = _FROM_IMPORT.findall(data)
     aliases = [(new, old) for _, names in imported for old, new in _ALIAS.findall(names)]
     if not classes:  # it may still hand on what others define
-        return Headers((), tuple(aliases), _names(imported), False)
+        return Headers((), tuple(aliases), _names(imported), frozenset())
     aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
     dotted = {base for _, bases in written for base in bases if b"." in base}
     imports = _names(imported) + tuple(_through_modules(dotted, imported, _IMPORT.findall(data)))
-    speaks = observation_key.encode() in data or any(word in data for word in _CORE_WORDS)
-    return Headers(classes, tuple(aliases), imports, speaks)
+    words = (observation_key.encode(), *_CORE_WORDS)
+    if not any(word in data for word in words):
+        return Headers(classes, tuple(aliases), imports, frozenset())
+    # As an attribute or a string; alone only where an import brings the name: prose speaks of LSTMs too.
+    bare = any(_IMPORTED_CORE.search(names) for _, names in imported)
+    word = re.compile(
+        rb"%s(?:LSTM|GRU|RNN)(?:Cell)?\b|[.'\"]%s\b"
+        % (rb"\b" if bare else rb"[.'\"]", re.escape(observation_key.encode()))
+    )
+    return Headers(classes, tuple(aliases), imports, _speaking(data, headers, word))
+
+
+def _speaking(data: bytes, headers: list[re.Match[bytes]], word: re.Pattern[bytes]) -> frozenset[bytes]:
+    """Classes that hold such a word, between their header and the next statement of the module. What the
+    module itself says, outside of classes and functions, all of its classes say."""
+    starts = [m.start() for m in _TOP.finditer(data)]
+    spoken: set[int] = set()  # where the statements start that hold a word
+    start, quotes = 0, 0
+    for end in [*starts, len(data)]:
+        text = data[start:end]
+        quotes += text.count(b'"""') + text.count(b"'''")
+        if quotes % 2 and end < len(data):
+            continue  # still inside of a string
+        if word.search(text):
+            if not text.startswith((b"class", b"def", b"async", b"@", b"import", b"from")):
+                return frozenset(header[1] for header in headers)
+            spoken.update(range(start, end))
+        start, quotes = end, 0
+    return frozenset(header[1] for header in headers if header.start() in spoken)
 
 
 def _names(imported: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
@@ -110,11 +138,11 @@ def candidates(
         ancestors = _ancestors(name, bases)
         if not ancestors & roots:
             return False
-        if known[path].speaks or any(word in a for a in ancestors for word in _CORE_WORDS):
+        if any(word in a for a in ancestors for word in _CORE_WORDS):
             return True
         for ancestor in ancestors:
             if ancestor not in spoken:
-                spoken[ancestor] = any(known[p].speaks for p in defined_in.get(ancestor, ()))
+                spoken[ancestor] = any(ancestor in known[p].speaking for p in defined_in.get(ancestor, ()))
         return any(spoken[a] for a in ancestors) or b"RecurrentPolicy" in ancestors
 
     return [p for p, header in headers.items() if any(matters(name, p) for name, _ in header.classes)]
