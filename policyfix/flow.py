@@ -874,13 +874,13 @@ class Run:
             source = self._eval(iterable)
             if i == 0 and len(node.generators) == 1 and not conditions:
                 known = self._elements(source)
-            self._assign(target, self._element(source), ir.Span(0, 0, 0, 0))
+            self._assign(target, self._element(source), ir.NOWHERE)
             for condition in conditions:
                 self._eval(condition)
         if known is not None and len(known) <= MAX_ALTERNATIVES:
             results = []
             for element in known:
-                self._assign(node.generators[0][0], element, ir.Span(0, 0, 0, 0))
+                self._assign(node.generators[0][0], element, ir.NOWHERE)
                 results.append(self._eval(node.element))
             self._state.names = outer
             return group(results)

@@ -1,8 +1,8 @@
 """The class graph of a tree, from class headers alone: cheap, and enough to know which files can matter.
 
 Headers are found by a scan over bytes, and bases are compared by their last name, so the graph holds too many
-edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and the class, one of
-its bases, or what their modules assign, speaks of a recurrent core or of the contract's observation.
+edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and the class, one
+of its bases, or what their modules assign, speaks of a recurrent core or of the contract's observation.
 """
 
 from __future__ import annotations

@@ -7,84 +7,21 @@ import inspect
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
+from policyfix.finding import Finding, Fix, Severity, Tier
 from policyfix.subjects import Subject
 from policyfix.trace import Place
+
+__all__ = ["Finding", "Fix", "Rule", "Severity", "Tier", "discover", "modules_of"]
 
 PACKAGE = "policyfix.rules"
 ENTRY_POINTS = "policyfix.rules"  # packages of third-party rules
 
 S = TypeVar("S", bound=Subject)
-
-
-class Severity(StrEnum):
-    """How bad a defect is: an error breaks training, a warning weakens it."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-class Tier(StrEnum):
-    """A safe fix adds what is missing; an unsafe one changes numbers that a user may rely on."""
-
-    SAFE = "safe"
-    UNSAFE = "unsafe"
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """What a codemod offers for a finding."""
-
-    tier: Tier
-    title: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """A defect that is certain. Sorts by place. `unfixed` says why no fix is offered."""
-
-    path: str
-    line: int
-    column: int
-    code: str
-    name: str
-    severity: Severity
-    message: str
-    end_line: int
-    end_column: int
-    symbol: str  # class or function as written: `Fast`, `Fast.forward`
-    subject: str  # the subject that is at fault, and its file
-    subject_path: str
-    elsewhere: str | None = None  # the file with the code at fault, where it is not among the checked ones
-    fix: Fix | None = None
-    unfixed: str | None = None
-
-    def offered(self, fix: Fix | None, unfixed: str | None) -> Finding:
-        return replace(self, fix=fix, unfixed=unfixed)
-
-    def renamed(self, path: str) -> Finding:
-        return replace(self, path=path)
-
-    def moved(self, place: Place) -> Finding:
-        """The same defect, shown at another place."""
-        span = place.span
-        return replace(
-            self,
-            path=place.path,
-            line=span.line,
-            column=span.column,
-            end_line=span.end_line,
-            end_column=span.end_column,
-            symbol=place.symbol,
-            message=f"{self.message} (in {self.path}:{self.line})",
-            elsewhere=self.path,
-        )
 
 
 class Rule(ABC, Generic[S]):

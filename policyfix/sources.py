@@ -35,6 +35,10 @@ class Source:
     text: str
     encoding: str  # as `tokenize.detect_encoding` names it; "utf-8-sig" where a byte order mark stands
 
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
 
 @dataclass(slots=True)
 class Selection:

@@ -53,6 +53,20 @@ def test_a_base_outside_the_tree_is_read_there() -> None:
     assert candidates(files, {"core": "class Core(Enum): pass\n"}) == set()
 
 
+def test_prose_about_cores_is_no_core() -> None:
+    files = {
+        "prose.py": 'class Prose(nn.Module):\n    """Feeds an LSTM."""\n    # then a GRU\n',
+        "beside.py": "class Beside(nn.Module): pass\n\n\nclass B(Enum):\n    x = nn.LSTM\n",
+        "attribute.py": "class A(nn.Module):\n    core = nn.LSTM\n",
+        "imported.py": "from torch.nn import LSTM\nclass A(nn.Module):\n    core = LSTM if x else None\n",
+        "star.py": "from torch.nn import *\nclass A(Module):\n    core = LSTM\n",
+        "named.py": "class A(nn.Module):\n    core = getattr(nn, 'GRUCell')\n",
+        "assigned.py": 'CORES = {\n    "x": nn.LSTM,\n}\n\n\nclass A(nn.Module): pass\n',
+        "text.py": 'class A(nn.Module):\n    text = """\nfrom here on\n"""\n    core = nn.LSTM\n',
+    }
+    assert candidates(files) == set(files) - {"prose.py", "beside.py"}
+
+
 def test_a_policy_without_a_core_is_found_by_its_observation() -> None:
     assert candidates({"a.py": 'class A(Module):\n    def forward(self, td): return td["env_obs"]\n'}) == {
         "a.py"

@@ -22,11 +22,12 @@ HEAVY = {"torch", "tensordict"}
 # From left to right: a module of the tool imports nothing that stands after it.
 ORDER = (
     ("contract", "knowledge", "contracts"),
-    ("config",),
+    ("config", "aside"),
     ("sources",),
     ("index",),
     ("facts",),
-    ("cache",),
+    ("finding",),
+    ("cache", "reader"),
     ("project",),
     ("values",),
     ("trace",),

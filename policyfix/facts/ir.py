@@ -7,18 +7,57 @@ hashable and picklable, and hold no reference to libcst.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+
+# Line, column, end line and end column: lines and columns count from 1, the end column is exclusive.
+Range = tuple[int, int, int, int]
+
+
+class Ranges:
+    """The ranges of all spans of one file, found when somebody asks: that costs more than parsing the file,
+    and of most files nobody does."""
+
+    __slots__ = ("_found", "find")
+
+    def __init__(self, find: Callable[[], list[Range]]) -> None:
+        self.find = find
+        self._found: list[Range] | None = None
+
+    def __getitem__(self, number: int) -> Range:
+        if self._found is None:
+            self._found = self.find()
+        return self._found[number]
+
+    def __reduce__(self) -> tuple[type[Ranges], tuple[Callable[[], list[Range]]]]:
+        return Ranges, (list,)  # who loads pickled facts says how to find them again
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of source text: lines and columns count from 1, the end column is exclusive."""
+    """A range of source text, by its number among the spans of its file."""
 
-    line: int
-    column: int
-    end_line: int
-    end_column: int
+    number: int
+    ranges: Ranges = field(compare=False, repr=False)
+
+    @property
+    def line(self) -> int:
+        return self.ranges[self.number][0]
+
+    @property
+    def column(self) -> int:
+        return self.ranges[self.number][1]
+
+    @property
+    def end_line(self) -> int:
+        return self.ranges[self.number][2]
+
+    @property
+    def end_column(self) -> int:
+        return self.ranges[self.number][3]
+
+
+NOWHERE = Span(0, Ranges(lambda: [(0, 0, 0, 0)]))
 
 
 # --------------------------------------------------------------------------------------- expressions

@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import libcst as cst
-from libcst.metadata import CodeRange
 
 from policyfix.facts import ir
 from policyfix.facts.parsed import Parsed, parse
 
-NOWHERE = ir.Span(0, 0, 0, 0)
-
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
     """Facts of one decoded file. Raises `libcst.ParserSyntaxError` where the text is not Python."""
-    return lower(parse(source), path)
+    return lower(cst.parse_module(source), path, lambda: parse(source))
 
 
-def lower(parsed: Parsed, path: str) -> ir.ModuleFacts:
-    """Facts of one parsed file."""
-    return _Lowering(parsed.positions, path).module(parsed.module)
+def lower(tree: cst.Module, path: str, parsed: Callable[[], Parsed]) -> ir.ModuleFacts:
+    """Facts of one parsed file; `parsed` gives its tree with positions, should anybody ask for a place."""
+    return _Lowering(path, ir.Ranges(lambda: ranges(parsed()))).module(tree)
+
+
+def ranges(parsed: Parsed) -> list[ir.Range]:
+    """The range of every span that lowering a tree comes by, in that order."""
+    lowering = _Lowering("", ir.NOWHERE.ranges)
+    lowering.module(parsed.module)
+    found = (parsed.positions.get(node) for node in lowering.spanned)
+    return [
+        (0, 0, 0, 0) if p is None else (p.start.line, p.start.column + 1, p.end.line, p.end.column + 1)
+        for p in found
+    ]
 
 
 class _Lowering:
-    """Lowers one tree. Holds the positions and the qualified name of the scope it stands in."""
+    """Lowers one tree. Holds the qualified name of the scope it stands in, and the nodes that got a span."""
 
-    def __init__(self, positions: Mapping[cst.CSTNode, CodeRange], path: str) -> None:
-        self._positions = positions
+    def __init__(self, path: str, ranges: ir.Ranges) -> None:
         self._path = path
+        self._ranges = ranges
         self._scope: list[str] = []
+        self.spanned: list[cst.CSTNode] = []
 
     def module(self, tree: cst.Module) -> ir.ModuleFacts:
         members = _Members()
@@ -377,11 +386,8 @@ class _Lowering:
         return ir.Opaque()
 
     def _span(self, node: cst.CSTNode) -> ir.Span:
-        position = self._positions.get(node)
-        if position is None:
-            return NOWHERE
-        start, end = position.start, position.end
-        return ir.Span(start.line, start.column + 1, end.line, end.column + 1)
+        self.spanned.append(node)
+        return ir.Span(len(self.spanned) - 1, self._ranges)
 
 
 class _Members:

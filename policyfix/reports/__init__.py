@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from policyfix.engine import Problem, Result
-from policyfix.rule import Finding
+from policyfix.finding import Problem, Result
+from policyfix.finding import Finding
 
 
 def write(result: Result, output_format: str) -> None:

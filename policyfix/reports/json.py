@@ -6,8 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
-from policyfix.engine import Result
-from policyfix.rule import Finding
+from policyfix.finding import Result
+from policyfix.finding import Finding
 
 VERSION = 1
 

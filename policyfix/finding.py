@@ -1,0 +1,101 @@
+"""What a check says: findings, problems, and the result that holds them. Plain data, quick to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from policyfix.subjects import Subject
+    from policyfix.trace import Place
+
+
+class Severity(StrEnum):
+    """How bad a defect is: an error breaks training, a warning weakens it."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Tier(StrEnum):
+    """A safe fix adds what is missing; an unsafe one changes numbers that a user may rely on."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What a codemod offers for a finding."""
+
+    tier: Tier
+    title: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """A defect that is certain. Sorts by place. `unfixed` says why no fix is offered."""
+
+    path: str
+    line: int
+    column: int
+    code: str
+    name: str
+    severity: Severity
+    message: str
+    end_line: int
+    end_column: int
+    symbol: str  # class or function as written: `Fast`, `Fast.forward`
+    subject: str  # the subject that is at fault, and its file
+    subject_path: str
+    elsewhere: str | None = None  # the file with the code at fault, where it is not among the checked ones
+    fix: Fix | None = None
+    unfixed: str | None = None
+
+    def offered(self, fix: Fix | None, unfixed: str | None) -> Finding:
+        return replace(self, fix=fix, unfixed=unfixed)
+
+    def renamed(self, path: str) -> Finding:
+        return replace(self, path=path)
+
+    def moved(self, place: Place) -> Finding:
+        """The same defect, shown at another place."""
+        span = place.span
+        return replace(
+            self,
+            path=place.path,
+            line=span.line,
+            column=span.column,
+            end_line=span.end_line,
+            end_column=span.end_column,
+            symbol=place.symbol,
+            message=f"{self.message} (in {self.path}:{self.line})",
+            elsewhere=self.path,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file that was not checked, or not wholly: never a green run."""
+
+    path: str
+    line: int | None
+    message: str
+    code: str = "PF901"
+
+
+@dataclass(slots=True)
+class Result:
+    """What a check found, and what it could not look at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    files: int = 0
+    subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        if self.problems:
+            return 2
+        return 1 if self.findings else 0
