@@ -154,7 +154,7 @@ class Run:
         self._stack: list[Frame] = []
         self._no_grad = 0
         self._state = State({}, {})
-        self._at = ir.Span(0, 0, 0, 0)  # the statement or call that is being run
+        self._at = ir.NOWHERE  # the statement or call that is being run
         self._made: dict[Term, tuple[Frame, ir.Span]] = {}
 
     # ------------------------------------------------------------------------------- interface
