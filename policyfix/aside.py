@@ -31,7 +31,7 @@ def aside(work: Callable[[], T], pays: bool) -> Callable[[], T]:
         with os.fdopen(reading, "rb") as pipe:
             answer = pipe.read()
         os.waitpid(child, 0)
-        return pickle.loads(answer) if answer else work()  # type: ignore[no-any-return]
+        return pickle.loads(answer) if answer else work()
 
     return join
 

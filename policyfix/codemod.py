@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from policyfix.edits import Edit, Refusal, SourceTree
-from policyfix.rule import Finding, Fix, Tier, modules_of
+from policyfix.finding import Finding, Fix, Tier
+from policyfix.rule import modules_of
 from policyfix.subjects import Subject
 from policyfix.values import NONE, Const, Term, Value, options, walk
 

@@ -96,7 +96,8 @@ def _syntax_error(data: bytes) -> SyntaxError | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            symtable(data, "", "exec")  # parses; a tree of Python objects would take as long again
+            # Parses, without the tree of Python objects that would take as long again.
+            symtable(data, "", "exec")  # type: ignore[arg-type]
         except SyntaxError as error:
             return error
     return None

@@ -18,7 +18,7 @@ from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply
-from policyfix.rule import Finding, Tier
+from policyfix.finding import Finding, Result, Tier
 
 MAX_PASSES = 10
 
@@ -69,7 +69,7 @@ class Rewrite:
 
     changes: list[Change] = field(default_factory=list)
     fixed: list[Fixed] = field(default_factory=list)
-    left: engine.Result = field(default_factory=engine.Result)
+    left: Result = field(default_factory=Result)
 
     @property
     def mended(self) -> dict[tuple[str, str], list[str]]:
@@ -158,7 +158,7 @@ def _read(path: Path) -> sources.Source:
         raise RewriteError(f"{error}; nothing is written") from error
 
 
-def _refuse_new(result: engine.Result, before: engine.Result, first: set[tuple[str, str, str]]) -> None:
+def _refuse_new(result: Result, before: Result, first: set[tuple[str, str, str]]) -> None:
     """Raises where edits brought in a finding that was not there at first, or a problem."""
     fresh = [f"{f.path}:{f.line}: {f.code} {f.message}" for f in result.findings if _key(f) not in first]
     if len(result.problems) > len(before.problems):
@@ -167,7 +167,7 @@ def _refuse_new(result: engine.Result, before: engine.Result, first: set[tuple[s
         raise RewriteError("a fix would bring in something new, so nothing is written: " + "; ".join(fresh))
 
 
-def _choose(findings: list[Finding], result: engine.Result, tree: SourceTree) -> list[_Taken]:
+def _choose(findings: list[Finding], result: Result, tree: SourceTree) -> list[_Taken]:
     """The plans that are carried out. Of plans that touch each other the one of lower priority number wins,
     then the one that stands first; the other has its turn in the next pass, if its finding is still there."""
     asked: dict[tuple[Edit, ...], list[Finding]] = {}

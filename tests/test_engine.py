@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policyfix import contract, engine
+from policyfix.finding import Result
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 
@@ -18,11 +19,11 @@ def agents(tmp_path: Path) -> Path:
     return Path(shutil.copytree(AGENTS, tmp_path / "agents"))
 
 
-def check(*paths: Path, **options: object) -> engine.Result:
+def check(*paths: Path, **options: object) -> Result:
     return engine.check(paths, contract.load(), **options)  # type: ignore[arg-type]
 
 
-def codes(result: engine.Result) -> set[tuple[str, str]]:
+def codes(result: Result) -> set[tuple[str, str]]:
     return {(finding.symbol.partition(".")[0], finding.code) for finding in result.findings}
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from policyfix.finding import Problem, Result
-from policyfix.finding import Finding
+from policyfix.finding import Finding, Problem, Result
 
 
 def write(result: Result, output_format: str) -> None:

@@ -6,8 +6,7 @@ import json
 from collections import Counter
 from typing import Any
 
-from policyfix.finding import Result
-from policyfix.finding import Finding
+from policyfix.finding import Finding, Result
 
 VERSION = 1
 

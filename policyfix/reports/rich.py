@@ -8,9 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from policyfix import sources
-from policyfix.finding import Result
+from policyfix.finding import Finding, Result, Severity, Tier
 from policyfix.reports import problem
-from policyfix.finding import Finding, Severity, Tier
 
 CONTEXT = 1  # lines around the one that a finding points at
 
