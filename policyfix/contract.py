@@ -27,6 +27,11 @@ class Contract:
     stamps: tuple[str, ...]
     rollout_outputs: tuple[str, ...]
     training_outputs: tuple[str, ...]
+    spellings: tuple[tuple[str, str], ...]
+    actions_key: str
+    log_prob_key: str
+    entropy_key: str
+    log_probs_key: str
     memory_methods: tuple[str, ...]
     environment_key: str
     boundary_keys: tuple[str, ...]
@@ -79,6 +84,11 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         stamps=tuple(data["stamps"]),
         rollout_outputs=tuple(data["outputs"]["rollout"]),
         training_outputs=tuple(data["outputs"]["training"]),
+        spellings=tuple(data["outputs"]["spellings"].items()),
+        actions_key=data["outputs"]["actions"],
+        log_prob_key=data["outputs"]["log_prob"],
+        entropy_key=data["outputs"]["entropy"],
+        log_probs_key=data["outputs"]["log_probs"],
         memory_methods=tuple(data["memory"]["methods"]),
         environment_key=data["memory"]["environment_key"],
         boundary_keys=tuple(data["memory"]["boundary_keys"]),

@@ -182,6 +182,7 @@ class Run:
         )
         self.trace.returned = result
         self.trace.heap = self._state.heap
+        self.trace.returns = self._state.alive
         return self.trace
 
     def instances(self, root: Thing) -> dict[tuple[str, ...], Thing]:
@@ -672,7 +673,7 @@ class Run:
 
     def _get_attribute(self, owner: Value, name: str) -> Value:
         if isinstance(owner, Either):
-            return either(self._get_attribute(o, name) for o in owner.options)
+            return either(self._get_attribute(o, name) for o in owner.options if o != NONE)  # that raises
         match owner:
             case Thing(kind="instance", cls=cls) if cls is not None:
                 return self._instance_attribute(owner, cls, name)
@@ -732,7 +733,7 @@ class Run:
     def _item(self, owner: Value, index: Value, span: ir.Span | None = None) -> Value:
         """`owner[index]`."""
         if isinstance(owner, Either):
-            return either(self._item(o, index, span) for o in owner.options)
+            return either(self._item(o, index, span) for o in owner.options if o != NONE)
         match owner:
             case Group(items=items):
                 if isinstance(index, Const) and isinstance(index.value, int):
@@ -1005,7 +1006,7 @@ class Run:
             case Ref(symbol=FunctionRef(facts=facts, module=module)):
                 return self._call_function(facts, module, None, None, positional, keywords, open_ended=spread)
             case Ref(symbol=LinkedClass() as cls):
-                return self._instantiate(cls, positional, keywords, spread)
+                return self._instantiate(cls, positional, keywords, spread, node.span)
             case Ref(symbol=External(name=name)):
                 return self._call_external(name, positional, keywords, node.span)
             case Method(receiver=receiver, name=name):
@@ -1045,13 +1046,21 @@ class Run:
         return held if all(is_module(m) for m in held) else None
 
     def _instantiate(
-        self, cls: LinkedClass, positional: list[Value], keywords: dict[str, Value], spread: bool
+        self,
+        cls: LinkedClass,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        spread: bool,
+        span: ir.Span,
     ) -> Value:
         thing = Thing("instance", cls)
         found = cls.find("__init__")
         if found is not None:
             function, owner = found
             self._call_function(function, owner.module, owner, thing, positional, keywords, open_ended=spread)
+        else:  # a dataclass
+            self._state.heap.update({(thing, name): value for name, value in keywords.items()})
+            self._escape(positional, span)
         return thing
 
     def _call_instance(

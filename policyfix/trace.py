@@ -123,12 +123,14 @@ Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Branch | Es
 
 @dataclass(eq=False)
 class Trace:
-    """What one run showed. `complete` is False where the run was cut short or not understood."""
+    """What one run showed. `complete` is False where the run was cut short or not understood, `returns` where
+    every path raises."""
 
     events: list[Event] = field(default_factory=list)
     returned: Value = UNKNOWN
     heap: dict[tuple[Thing, str], Value] = field(default_factory=dict)
     complete: bool = True
+    returns: bool = True
 
     def of(self, kind: type[E]) -> list[E]:
         return [e for e in self.events if isinstance(e, kind)]

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from policyfix.contract import Contract
 from policyfix.project import Module, Project
-from policyfix.subjects.policy import PolicyClass, policies
+from policyfix.subjects.policy import Mode, PolicyClass, policies
 from policyfix.subjects.subject import Subject
 
-__all__ = ["PolicyClass", "Subject", "find"]
+__all__ = ["Mode", "PolicyClass", "Subject", "find"]
 
 
 def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:

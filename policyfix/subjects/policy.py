@@ -32,6 +32,8 @@ from policyfix.values import (
     walk,
 )
 
+_ACTION = ("action", "actions")  # how forwards call the actions that training gives them
+
 
 @dataclass(eq=False)
 class PolicyClass:
@@ -171,7 +173,7 @@ class PolicyClass:
         arguments = _left_open(run, function.parameters[2:])
         if len(names) > 1:
             arguments[names[1]] = run.term("td")
-        for name in ("action", "actions"):
+        for name in _ACTION:
             if name in function.accepts and names[1:2] != [name]:
                 arguments[name] = action
         return arguments
@@ -206,6 +208,22 @@ class PolicyClass:
         """What `forward(td, action=action)` does."""
         return self._execution.training
 
+    @cached_property
+    def modes(self) -> tuple[Mode, ...]:
+        """What forward does in each mode that it serves, and what it must write there."""
+        modes = [Mode("a rollout", self.rollout, self.contract.rollout_outputs)]
+        if self.serves_training:
+            modes.append(Mode("training", self.training, self.contract.training_outputs))
+        return tuple(modes)
+
+    @cached_property
+    def serves_training(self) -> bool:
+        """Whether forward takes the actions that training gives."""
+        if self.forward is None:
+            return False
+        given = self._forward_arguments(self._execution.run, self.forward[0], NONE)
+        return any(name in given for name in _ACTION)
+
     @property
     def traces(self) -> tuple[Trace, Trace]:
         return self.rollout, self.training
@@ -218,16 +236,22 @@ class PolicyClass:
         with self._execution.run.aside():
             return self._execution.run.call(self.instance, *found, {})
 
-    def writes(self, key: str) -> bool | None:
-        """Whether forward ever writes a key into a TensorDict: yes (perhaps not always), no, or unknown."""
-        written = {e.key for trace in self.traces for e in trace.of(KeyWrite)}
+    def writes(self, key: str, mode: Trace | None = None) -> bool | None:
+        """Whether forward ever writes a key into a TensorDict, in one mode or in either: yes (perhaps not
+        always), no, or unknown."""
+        traces = self.traces if mode is None else (mode,)
+        written = {e.key for trace in traces for e in trace.of(KeyWrite)}
         if key in written:
             return True
-        if self.is_open or None in written or not all(trace.complete for trace in self.traces):
-            return None
-        if any(self._holds_tensordict(e.value) for trace in self.traces for e in trace.of(Escape)):
-            return None
-        return False
+        return False if all(self.shows_all_writes(trace) for trace in traces) else None
+
+    def shows_all_writes(self, trace: Trace) -> bool:
+        """Whether every write into a TensorDict is on record, by its key."""
+        if self.is_open or not (trace.complete and trace.returns):
+            return False
+        if any(e.key is None for e in trace.of(KeyWrite)):
+            return False
+        return not any(self._holds_tensordict(e.value) for e in trace.of(Escape))
 
     def _holds_tensordict(self, value: Value, depth: int = 0) -> bool:
         """Whether the TensorDict itself is handed over, alone or in a container."""
@@ -316,6 +340,15 @@ class PolicyClass:
                 contents = [v for o in options(held) for (t, _), v in trace.heap.items() if t is o] or [held]
                 return any(any(states_of(v).values()) for v in contents)
         return False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mode:
+    """One of the two ways in which the trainer calls forward."""
+
+    name: str  # as sentences say it
+    trace: Trace
+    outputs: tuple[str, ...]  # what the contract wants written
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,6 @@
+from grazer import Grazer
+
+
+class Forager(Grazer):
+    def describe(self):
+        return "a grazer"
