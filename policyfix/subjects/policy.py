@@ -308,6 +308,16 @@ class PolicyClass:
         """Every operation that came up, in either mode."""
         return self._execution.run.terms
 
+    @cached_property
+    def forward_terms(self) -> tuple[Term, ...]:
+        """The operations that came up in forward, in either mode, after those of the constructor."""
+        start = next((term.order for term in self.terms if term.op == "td"), None)
+        return () if start is None else tuple(term for term in self.terms if term.order > start)
+
+    def made(self, term: Term) -> Place | None:
+        """Where an operation first came up."""
+        return self._execution.run.place_of(term)
+
     def _contents(self, value: Value) -> Iterator[Value]:
         """The value, and what the containers in it hold."""
         seen: set[Value] = set()

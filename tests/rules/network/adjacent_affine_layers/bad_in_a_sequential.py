@@ -1,0 +1,21 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Scout(nn.Module):
+    def __init__(self, obs_size=24, actions=5):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Linear(obs_size, 32),  # expect: PF506
+            nn.Dropout(0.1),
+            nn.Linear(32, 64),
+            nn.ReLU(),
+        )
+        self.lstm = nn.LSTM(64, 64)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, x, state=None):
+        x = self.body(x)
+        out, state = self.lstm(x, state)
+        return self.critic(out), state

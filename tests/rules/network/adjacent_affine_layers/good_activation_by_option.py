@@ -1,0 +1,18 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Scout(nn.Module):
+    def __init__(self, obs_size=24, actions=5):
+        super().__init__()
+        self.activate = nn.ReLU() if actions > 3 else nn.Identity()
+        self.fc1 = nn.Linear(obs_size, 64)
+        self.fc2 = nn.Linear(64, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, x, state=None):
+        x = self.fc2(self.activate(self.fc1(x)))
+        out, state = self.lstm(x, state)
+        return self.critic(out), state
