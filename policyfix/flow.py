@@ -17,6 +17,7 @@ from policyfix.facts import ir
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
 from policyfix.trace import (
     Branch,
+    Called,
     Compared,
     CoreCall,
     Escape,
@@ -26,8 +27,10 @@ from policyfix.trace import (
     KeyWrite,
     NetCall,
     Place,
+    Rebound,
     Store,
     Trace,
+    Unfollowed,
 )
 from policyfix.values import (
     CORES,
@@ -153,6 +156,7 @@ class Run:
         self._steps = 0
         self._stack: list[Frame] = []
         self._no_grad = 0
+        self._guards: list[Value] = []  # undecided tests that what runs now depends on
         self._state = State({}, {})
         self._at = ir.NOWHERE  # the statement or call that is being run
         self._made: dict[Term, tuple[Frame, ir.Span]] = {}
@@ -281,10 +285,57 @@ class Run:
     def _record(self, event: Event) -> None:
         self.trace.events.append(event)
 
+    def _leave(self, callee: Value, arguments: Iterable[Value], span: ir.Span) -> None:
+        """A call that is not followed."""
+        self._record(Unfollowed(callee, self._place(span), self._tick()))
+        self._escape(arguments, span)
+
     def _escape(self, values: Iterable[Value], span: ir.Span) -> None:
         for value in values:
             if not isinstance(value, (Const, Unknown, Ref)):
                 self._record(Escape(value, self._place(span), self._tick()))
+
+    def _overwrite(
+        self,
+        target: Value,
+        value: Value,
+        how: str,
+        span: ir.Span,
+        mask: Value | None = None,
+        operation: str = "",
+        arguments: Iterable[Value] = (),
+    ) -> None:
+        """Records that a tensor is overwritten in place."""
+        tracked = self._no_grad == 0
+        place, order = self._place(span), self._tick()
+        self._record(InPlace(target, mask, value, how, place, order, operation, tuple(arguments), tracked))
+
+    def _called(self, name: str, arguments: Iterable[Value], result: Value, span: ir.Span) -> Value:
+        guards = tuple(self._guards)
+        self._record(Called(name, tuple(arguments), result, guards, self._place(span), self._tick()))
+        return result
+
+    @contextmanager
+    def _guarded_by(self, test: Value) -> Iterator[None]:
+        depth = len(self._guards)
+        self._guards.append(test)
+        try:
+            yield
+        finally:
+            del self._guards[depth:]
+
+    @contextmanager
+    def _tested(self, test: Value, span: ir.Span) -> Iterator[None]:
+        """What runs where a test says so; it guards that as long as it is open."""
+        place, start, guards = self._place(span), self._tick(), tuple(self._guards)
+        depth = len(self._guards)
+        if self._truth(test) is None:
+            self._guards.append(test)
+        try:
+            yield
+        finally:
+            del self._guards[depth:]
+            self._record(Branch(test, place, start, self._tick(), guards))
 
     # -------------------------------------------------------------------------------- functions
 
@@ -318,9 +369,11 @@ class Run:
         self._state.names = dict(names or {})
         self._state.names.update(self._bind(function, receiver, positional, keywords, open_ended))
         no_grad = any(d in NO_GRAD for d in decorators)
+        guarded = len(self._guards)
         self._no_grad += no_grad
         self._block(function.body)
         self._no_grad -= no_grad
+        del self._guards[guarded:]
         if self._state.alive:
             frame.exits.append((NONE, self._state))
         self._stack.pop()
@@ -371,6 +424,8 @@ class Run:
                 bound[parameter.name] = default
             else:
                 bound[parameter.name] = self.term("parameter", Const(parameter.name))
+        if function.parameter("**") is None:  # Python raises
+            self._escape(rest.values(), function.span)
         return bound
 
     def _join(self, states: list[State]) -> State:
@@ -413,10 +468,7 @@ class Run:
                 self._eval(value)
                 self._state.alive = False
             case ir.If(test=test, body=body, orelse=orelse, span=span):
-                value = self._eval(test)
-                place, start = self._place(span), self._tick()
-                self._branch(self._truth(value), body, orelse)
-                self._record(Branch(value, place, start, self._tick()))
+                self._branch(self._eval(test), body, orelse, span)
             case ir.Loop():
                 self._loop(node)
             case ir.With():
@@ -424,8 +476,8 @@ class Run:
             case ir.Try():
                 self._try(node)
             case ir.Match(subject=subject, cases=cases):
-                self._eval(subject)
-                self._paths([*cases, ()])
+                with self._guarded_by(self._eval(subject)):
+                    self._paths([*cases, ()])
             case ir.Jump():
                 if self._frame.loops:
                     self._frame.loops[-1].append(self._state.copy())
@@ -448,11 +500,22 @@ class Run:
                 else:
                     self._state.names[what.name] = UNKNOWN
 
-    def _branch(self, truth: bool | None, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...]) -> None:
-        if truth is None:
-            self._paths([body, orelse])
-        else:
-            self._block(body if truth else orelse)
+    def _branch(
+        self, test: Value, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...], span: ir.Span
+    ) -> None:
+        truth, left = self._truth(test), self._departures()
+        with self._tested(test, span):
+            if truth is None:
+                self._paths([body, orelse])
+            else:
+                self._block(body if truth else orelse)
+        if truth is None and self._departures() > left:  # what follows runs on one side only
+            self._guards.append(test)
+
+    def _departures(self) -> int:
+        """How often a path left the block that runs now, other than by an exception."""
+        frame = self._frame
+        return len(frame.exits) + sum(len(exits) for exits in frame.loops)
 
     def _paths(self, bodies: list[tuple[ir.Stmt, ...]]) -> None:
         """Each body from the state as it stands; then whichever came through."""
@@ -481,7 +544,7 @@ class Run:
                     break
         else:
             # Twice, so that what one pass leaves behind is seen by the next.
-            element = self._element(iterable)
+            element = iterable if node.target is None else self._element(iterable)
             for _ in range(2):
                 self._pass(node, element, exits)
                 if not self._state.alive:
@@ -493,11 +556,17 @@ class Run:
             self._block(node.orelse)
 
     def _pass(self, node: ir.Loop, element: Value, exits: list[State]) -> None:
+        guarded = len(self._guards)
         if node.target is not None:
             self._assign(node.target, element, node.span)
         self._frame.loops.append(exits)
-        self._block(node.body)
+        if node.target is None:
+            with self._tested(element, node.span):
+                self._block(node.body)
+        else:
+            self._block(node.body)
         self._frame.loops.pop()
+        del self._guards[guarded:]
 
     def _with(self, node: ir.With) -> None:
         no_grad = 0
@@ -521,7 +590,8 @@ class Run:
         for handler in node.handlers:
             # The body may have failed anywhere: names keep what they had before or after it.
             self._state = self._join([start.copy(), *[s.copy() for s in ends[:1]]])
-            self._block(handler)
+            with self._guarded_by(UNKNOWN):
+                self._block(handler)
             if self._state.alive:
                 ends.append(self._state)
         if ends:
@@ -564,8 +634,7 @@ class Run:
             self._append(old, operand, node.span)
             return
         if any(isinstance(o, Term) for o in options(old)):
-            how = "augmented"
-            self._record(InPlace(old, None, operand, how, self._place(node.span), self._tick()))
+            self._overwrite(old, operand, "augmented", node.span)
         self._assign(node.target, self._operate(node.operator, [old, operand]), node.span)
 
     # ----------------------------------------------------------------------- attributes and items
@@ -577,14 +646,16 @@ class Run:
             elif is_tensordict(option):
                 self._record(KeyWrite(option, name, value, self._place(span), self._tick()))
             elif isinstance(option, Term) and name == "data":
-                self._record(InPlace(option, None, value, "method", self._place(span), self._tick()))
+                self._overwrite(option, value, "method", span, operation="data")
                 self._kept_in(option, value, span)
             else:
+                if isinstance(option, Term):
+                    self._record(Rebound(option, name, value, self._place(span), self._tick()))
                 self._escape([value], span)
 
-    def _keep(self, thing: Thing, name: str, value: Value, span: ir.Span) -> None:
+    def _keep(self, thing: Thing, name: str, value: Value, span: ir.Span, registered: bool = False) -> None:
         self._state.heap[(thing, name)] = value
-        self._record(Store(thing, name, value, self._place(span), self._tick()))
+        self._record(Store(thing, name, value, self._place(span), self._tick(), registered))
 
     def _set_item(self, owner: Value, index: Value, value: Value, span: ir.Span) -> None:
         for option in options(owner):
@@ -601,8 +672,7 @@ class Run:
                 self._record(KeyWrite(option, written, value, self._place(span), self._tick()))
             elif isinstance(option, Term):
                 if option.op != "each":  # an element of a list is replaced: no tensor is overwritten
-                    how = "subscript"
-                    self._record(InPlace(option, index, value, how, self._place(span), self._tick()))
+                    self._overwrite(option, value, "subscript", span, mask=index)
                 self._kept_in(option, value, span)
             elif isinstance(option, Group):
                 self._replace_item(option, index, value, span)
@@ -745,7 +815,7 @@ class Run:
                     entry = self._state.heap.get((owner, index.value))
                     if entry is not None:
                         return entry
-                held = [v for (thing, _), v in self._state.heap.items() if thing is owner]
+                held = self._held(owner, index)
                 return either(held) if held else UNKNOWN
             case Term():
                 if is_tensordict(owner):
@@ -817,14 +887,12 @@ class Run:
             case ir.Comparison(left=left, operators=operators, rights=rights):
                 return self._compare(left, operators, rights)
             case ir.Conditional(test=test, body=body, orelse=orelse):
-                asked = self._eval(test)
-                truth = self._truth(asked)
+                tested = self._eval(test)
+                truth = self._truth(tested)
                 if truth is not None:
                     return self._eval(body if truth else orelse)
-                place, start = self._place(self._at), self._tick()
-                chosen = either([self._eval(body), self._eval(orelse)])
-                self._record(Branch(asked, place, start, self._tick()))
-                return chosen
+                with self._tested(tested, self._at):
+                    return either([self._eval(body), self._eval(orelse)])
             case ir.Sequence(kind=kind, items=items):
                 return self._sequence(kind, items)
             case ir.Starred(value=value):
@@ -857,6 +925,10 @@ class Run:
             found = self._frame.module.facts.lookup(name)
             if isinstance(found, ir.Literal):
                 return Const(found.value)
+            if isinstance(found, ir.Call):  # `logger = logging.getLogger(...)`
+                made = self._frame.module.resolve(found.function)
+                if isinstance(made, External) and made.name.partition(".")[0] in PURE_PACKAGES:
+                    return self.term(made.name)
             return UNKNOWN
         return Ref(symbol)
 
@@ -895,7 +967,8 @@ class Run:
             truth = self._truth(left)
             if truth is not None:
                 return self._eval(operands[1]) if truth == (operator == "and") else left
-            return either([left, self._eval(operands[1])])
+            with self._guarded_by(left):
+                return either([left, self._eval(operands[1])])
         values = [self._eval(o) for o in operands]
         if operator == "not":
             truth = self._truth(values[0])
@@ -1022,7 +1095,7 @@ class Run:
             case Const(value=None):
                 return UNKNOWN
             case _:
-                self._escape(arguments, node.span)
+                self._leave(callee, arguments, node.span)
                 return UNKNOWN
 
     def _note_net(
@@ -1084,14 +1157,24 @@ class Run:
         """A method that the linked class does not show: `nn.Module`'s own, or one that is not known."""
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
             if len(arguments) > 1 and isinstance(arguments[0], Const):
-                self._keep(owner, str(arguments[0].value), arguments[1], span)
+                self._keep(owner, str(arguments[0].value), arguments[1], span, registered=True)
             return NONE
+        if name == "apply" and arguments:
+            return self._visit(owner, arguments[0], span)
         if name in _MODULE_METHODS:
             if name.endswith("_hook"):  # runs whenever the module is called
                 self._escape([owner, *arguments], span)
+            if name == "load_state_dict":  # overwrites every weight
+                self._leave(Method(owner, name), [], span)
             return self.term(f"module.{name}", owner)
-        self._escape(arguments, span)
+        self._leave(Method(owner, name), arguments, span)
         return UNKNOWN
+
+    def _visit(self, owner: Value, function: Value, span: ir.Span) -> Value:
+        """`module.apply(function)`: the function is called with every module in it."""
+        element = self._element(self.term("module.modules", owner))
+        self._apply(function, [element], {}, False, ir.Call(ir.Opaque(), (), span))
+        return owner
 
     def _call_module(
         self, module: Term, positional: list[Value], keywords: dict[str, Value], span: ir.Span
@@ -1139,19 +1222,23 @@ class Run:
             return created
         package = name.partition(".")[0]
         if package not in PURE_PACKAGES and "." in name:
-            self._escape(arguments, span)
+            self._leave(Ref(External(name)), arguments, span)
             return UNKNOWN
         overwritten = [keywords["out"]] if "out" in keywords else []
         if positional and (
             (short.endswith("_") and not short.endswith("__")) or keywords.get("inplace") == Const(True)
         ):
             overwritten.append(positional[0])
+        named = self._named(keywords)
         for target in overwritten:
-            self._record(InPlace(target, None, UNKNOWN, "method", self._place(span), self._tick()))
+            rest = [*positional[1:], *named] if target in positional else [*positional, *named]
+            self._overwrite(target, UNKNOWN, "method", span, operation=short, arguments=rest)
         if any(is_tensordict(a) for a in arguments) and package != "torch":
             self._escape([a for a in arguments if is_tensordict(a)], span)
-        result = self.term(name, *positional, *self._named(keywords))
-        return self.term("detach", result) if self._no_grad else result
+        result: Value = self.term(name, *positional, *named)
+        if self._no_grad:
+            result = self.term("detach", result)
+        return self._called(name, [*positional, *named], result, span)
 
     def _is_empty(self, value: Value) -> bool:
         """Whether a value is a list that nothing was put into."""
@@ -1182,14 +1269,18 @@ class Run:
         extra = [*positional, *self._named(keywords)]
         if isinstance(receiver, Term):
             arguments = [*positional, *keywords.values()]
-            if _is_foreign(receiver) or any(is_tensordict(a) for a in arguments):
+            if name == "apply" and receiver.op.startswith("new:torch.nn.") and positional:
+                return self._visit(receiver, positional[0], span)
+            if _is_foreign(receiver):
+                self._leave(Method(receiver, name), arguments, span)
+            elif any(is_tensordict(a) for a in arguments):
                 self._escape(arguments, span)
             if name.endswith("_") and not name.endswith("__") and name != "requires_grad_":
                 value = positional[0] if positional else UNKNOWN
                 mask = positional[0] if name.startswith("masked_fill") and positional else None
                 if mask is not None:
                     value = positional[1] if len(positional) > 1 else keywords.get("value", UNKNOWN)
-                self._record(InPlace(receiver, mask, value, "method", self._place(span), self._tick()))
+                self._overwrite(receiver, value, "method", span, mask, name, extra)
                 for argument in positional:
                     if isinstance(argument, (Term, Group)):
                         self._kept_in(receiver, argument, span)
@@ -1200,14 +1291,16 @@ class Run:
                 return receiver
             if name in ("chunk", "split", "unbind"):
                 return self.term("each", self.term(f"{name}", receiver, *extra))
-            result = self.term(name, receiver, *extra)
-            return self.term("detach", result) if self._no_grad and name not in VIEWS else result
+            result: Value = self.term(name, receiver, *extra)
+            if self._no_grad and name not in VIEWS:
+                result = self.term("detach", result)
+            return self._called(name, [receiver, *extra], result, span)
         if isinstance(receiver, Group):
             self._change_list(receiver, name, positional, span)
             return UNKNOWN
         if isinstance(receiver, Const):
             return UNKNOWN
-        self._escape([*positional, *keywords.values()], span)
+        self._leave(Method(receiver, name), [*positional, *keywords.values()], span)
         return UNKNOWN
 
     def _call_container(
@@ -1223,7 +1316,7 @@ class Run:
             index = positional[0] if positional else UNKNOWN
             if isinstance(index, Const) and (thing, str(index.value)) in self._state.heap:
                 return self._state.heap[(thing, str(index.value))]
-            held = [v for (owner, _), v in self._state.heap.items() if owner is thing]
+            held = self._held(thing, index)
             if name == "setdefault":
                 self._set_item(thing, index, default, span)
             return either([*held, default])
@@ -1245,8 +1338,13 @@ class Run:
                 del self._state.heap[entry]
             return NONE
         if name == "keys":
-            return self.term("keys")
+            return self.term("keys", thing)
         return UNKNOWN
+
+    def _held(self, thing: Thing, index: Value) -> list[Value]:
+        """What `thing[index]` may be: under a name only what is kept under it, or under a computed one."""
+        names = ("*", index.value) if isinstance(index, Const) and isinstance(index.value, str) else None
+        return [v for (t, n), v in self._state.heap.items() if t is thing and (names is None or n in names)]
 
     def _call_tensordict(
         self, td: Term, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span

@@ -47,6 +47,7 @@ class Store:
     value: Value
     place: Place
     order: int
+    registered: bool = False  # as a buffer, a parameter or a module
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,9 @@ class InPlace:
     how: str  # "subscript", "method", "augmented"
     place: Place
     order: int
+    operation: str = ""  # `clamp_`, `copy_`; "data" for `x.data = value`
+    arguments: tuple[Value, ...] = ()  # of the operation, without the target
+    tracked: bool = True  # autograd records
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +97,47 @@ class Branch:
     place: Place
     order: int
     end: int
+    guards: tuple[Value, ...] = ()  # the undecided tests around it
 
 
 @dataclass(frozen=True, slots=True)
 class Escape:
     """A value handed to something that is not understood."""
 
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call of a library's function, of a builtin or of a tensor's method.
+
+    `guards` are the undecided tests that it runs under."""
+
+    name: str  # "torch.zeros", "int"; "item" for a method, whose first argument is the receiver
+    arguments: tuple[Value, ...]  # a keyword one is the term `=name`
+    result: Value
+    guards: tuple[Value, ...]
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """A call of something that is not understood: it may do anything to what it can reach."""
+
+    callee: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """An attribute of a torch module that is set to another value."""
+
+    module: Term
+    attribute: str
     value: Value
     place: Place
     order: int
@@ -118,7 +157,20 @@ class NetCall:
 
 E = TypeVar("E", bound="Event")
 
-Event = KeyRead | KeyWrite | Store | InPlace | CoreCall | Compared | Branch | Escape | NetCall
+Event = (
+    KeyRead
+    | KeyWrite
+    | Store
+    | InPlace
+    | CoreCall
+    | Compared
+    | Escape
+    | Called
+    | Branch
+    | Unfollowed
+    | Rebound
+    | NetCall
+)
 
 
 @dataclass(eq=False)
