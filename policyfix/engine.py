@@ -8,6 +8,7 @@ from typing import Any
 
 from policyfix import index, rule, sources
 from policyfix.aside import aside
+from policyfix.cache import Cache
 from policyfix.contract import Contract
 from policyfix.finding import Finding, Problem, Result
 from policyfix.project import Project
@@ -24,18 +25,20 @@ def check(
     rules: Iterable[type[Rule[Any]]] | None = None,
     overlay: Mapping[Path, sources.Source] | None = None,
     exclude: Iterable[str] = (),
+    cache: Cache | None = None,
 ) -> Result:
     """Checks the Python files under the paths, less those that the globs of `exclude` match."""
+    paths = list(paths)
     selection = sources.discover(paths, exclude)
     files = {path.absolute(): str(path) for path in selection.files}
-    reader = Reader(contract.observation_key, overlay)
+    reader = Reader(contract.observation_key, overlay, cache)
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
     result = Result(files=len(files))
 
     headers = {path: h for path in files if (h := reader.headers(path)) is not None}
     candidates = set(index.candidates(headers, project.locate, reader.headers))
-    others = [path for path in files if path not in candidates]
+    others = reader.unproved(path for path in headers if path not in candidates)
     pays = sum(source.size for path in others if (source := reader.source(path))) > WORTH_A_PROCESS
     broken = aside(lambda: reader.broken(others), pays)
     for path in files:
@@ -44,6 +47,7 @@ def check(
             for subject in find(project, module, contract):
                 _ask(subject, chosen, result)
     reader.problems.update(broken())
+    reader.remember(path for path in others if path not in reader.problems)
     found = _settle(result, files)
     result.findings = _with_fixes(found, result.subjects, reader)
     result.problems += [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
@@ -53,6 +57,10 @@ def check(
         if p in files
     ]
     result.problems.sort(key=lambda p: (p.path, p.line or 0, p.message))
+    # A file that appears under a given folder is found by looking for files; elsewhere it has to be watched for.
+    folders = [path.absolute() for path in paths if path.is_dir()]
+    absent = {p for p in project.absent if not any(p.is_relative_to(folder) for folder in folders)}
+    result.inputs = (reader.asked - files.keys()) | absent
     return result
 
 

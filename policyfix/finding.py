@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Result:
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
+    inputs: set[Path] = field(default_factory=set)  # looked at beyond the checked files, found or not
 
     @property
     def exit_code(self) -> int:

@@ -213,6 +213,7 @@ class Project:
         self._searched: dict[tuple[str, str], Path | None] = {}
         self._assigned: dict[str, bool] = {}
         self._active: set[object] = set()
+        self.absent: set[Path] = set()  # files that an import might have meant
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
         """`work`, or unresolved where the key is already being resolved: import cycles end here."""
@@ -319,13 +320,16 @@ class Project:
         """The folder that `level` leading dots mean in a file."""
         return path.absolute().parents[level - 1]
 
-    @staticmethod
-    def _at(folder: Path, parts: list[str]) -> Path | None:
+    def _at(self, folder: Path, parts: list[str]) -> Path | None:
         place = folder.joinpath(*parts)
         candidates = [place / "__init__.py"]
         if parts:
             candidates.insert(0, place.with_name(place.name + ".py"))
-        return next((c for c in candidates if c.is_file()), None)
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+            self.absent.add(candidate)
+        return None
 
     def _find(self, parts: list[str], importer: Path) -> Path | None:
         """The file of an absolute import: under a folder above the importing file, else by path suffix."""

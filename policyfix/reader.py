@@ -6,11 +6,13 @@ import gc
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
 
 from policyfix import index, sources
+from policyfix.cache import Cache, Stat, digest, stat
 from policyfix.facts import ir
 from policyfix.finding import Problem
 
@@ -21,15 +23,24 @@ if TYPE_CHECKING:
 class Reader:
     """Gives what a file says, or keeps the problem that it has."""
 
-    def __init__(self, observation_key: str, overlay: Mapping[Path, sources.Source] | None = None) -> None:
+    def __init__(
+        self,
+        observation_key: str,
+        overlay: Mapping[Path, sources.Source] | None = None,
+        cache: Cache | None = None,
+    ) -> None:
         self._observation_key = observation_key
         self._overlay = overlay or {}  # contents that are not on disk (yet)
+        self._cache = cache
+        self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
         self._sources: dict[Path, sources.Source | None] = {}
         self._trees: dict[Path, Parsed] = {}
         self.problems: dict[Path, Problem] = {}
+        self.asked: set[Path] = set()
 
     def source(self, path: Path) -> sources.Source | None:
         path = path.absolute()
+        self.asked.add(path)
         if path not in self._sources:
             try:
                 self._sources[path] = self._overlay.get(path) or sources.read(path)
@@ -39,21 +50,45 @@ class Reader:
         return self._sources[path]
 
     def headers(self, path: Path) -> index.Headers | None:
+        entry = self._entry(path)
+        return None if entry is None else entry.headers
+
+    def _entry(self, path: Path) -> _Entry | None:
+        self.asked.add(path.absolute())
+        now = None if path.absolute() in self._overlay else stat(path)
+        entry = self._index.get(str(path.absolute()))
+        if entry is not None and entry.stat == now:
+            return entry
         source = self.source(path)
-        return None if source is None else index.scan(source.data, self._observation_key)
+        if source is None:
+            return None
+        entry = _Entry(now, index.scan(source.data, self._observation_key))
+        self._index[str(path.absolute())] = entry
+        return entry
 
     def facts(self, path: Path) -> ir.ModuleFacts | None:
+        source = self.source(path)
+        if source is None:
+            return None
+        name = f"facts/{digest(source.data, str(path))}"
+        facts: ir.ModuleFacts | None = self._cache.load(name) if self._cache else None
+        if facts is None:
+            facts = self._lower(source, path)
+            if facts is not None and self._cache:
+                self._cache.keep(name, facts)
+        if facts is not None:
+            facts.ranges.find = lambda: self._ranges(path)
+        return facts
+
+    def _lower(self, source: sources.Source, path: Path) -> ir.ModuleFacts | None:
         # Imported here: where nothing has to be parsed, loading libcst would take longer than all else.
         import libcst as cst
 
         from policyfix.facts.lower import lower
 
-        source = self.source(path)
-        if source is None:
-            return None
         try:
             with _collector_paused():
-                return lower(cst.parse_module(source.text), str(path), lambda: self.tree(path))
+                return lower(cst.parse_module(source.text), str(path))
         except cst.ParserSyntaxError as error:
             # Python's own message is the clearer one, where it refuses the file too.
             refused = _syntax_error(source.data)
@@ -63,6 +98,11 @@ class Reader:
         except RecursionError:
             self.problems[path.absolute()] = Problem(str(path), None, "is nested too deeply to be read")
         return None
+
+    def _ranges(self, path: Path) -> list[ir.Range]:
+        from policyfix.facts.lower import ranges
+
+        return ranges(self.tree(path))
 
     def tree(self, path: Path) -> Parsed:
         """The tree of a file that has facts, with the positions of its nodes."""
@@ -76,6 +116,10 @@ class Reader:
                 self._trees[path] = parse(source.text)
         return self._trees[path]
 
+    def unproved(self, paths: Iterable[Path]) -> list[Path]:
+        """Those of the files of which it is not known yet that they are Python."""
+        return [path for path in paths if (entry := self._entry(path)) is None or not entry.is_python]
+
     def broken(self, paths: Iterable[Path]) -> dict[Path, Problem]:
         """Problems of files that hold no subject, and need no facts: are they Python at all?"""
         for path in paths:
@@ -87,8 +131,26 @@ class Reader:
             except (ValueError, RecursionError, MemoryError):
                 refused = True
             if refused:
-                self.facts(path)  # libcst reads newer syntax than the interpreter may know
+                self._lower(source, path)  # libcst reads newer syntax than the interpreter may know
         return self.problems
+
+    def remember(self, proved: Iterable[Path]) -> None:
+        """Keeps what was learnt of the files on disk; `proved` were found to be Python."""
+        if self._cache is None:
+            return
+        for path in proved:
+            if (entry := self._entry(path)) is not None:
+                entry.is_python = True
+        self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What the index of a cache knows of a file: whether it has changed, and what it said."""
+
+    stat: Stat | None
+    headers: index.Headers
+    is_python: bool = False
 
 
 def _syntax_error(data: bytes) -> SyntaxError | None:

@@ -416,6 +416,7 @@ class ModuleFacts:
         frozenset()
     )  # `Class.name = ...` below the class; "*" where it is rebuilt
     is_package: bool = False
+    ranges: Ranges = field(default=NOWHERE.ranges, compare=False, repr=False)
     _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def lookup(self, name: str) -> ClassFacts | FunctionFacts | Imported | Expr | None:

@@ -13,12 +13,14 @@ from policyfix.facts.parsed import Parsed, parse
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
     """Facts of one decoded file. Raises `libcst.ParserSyntaxError` where the text is not Python."""
-    return lower(cst.parse_module(source), path, lambda: parse(source))
+    facts = lower(cst.parse_module(source), path)
+    facts.ranges.find = lambda: ranges(parse(source))
+    return facts
 
 
-def lower(tree: cst.Module, path: str, parsed: Callable[[], Parsed]) -> ir.ModuleFacts:
-    """Facts of one parsed file; `parsed` gives its tree with positions, should anybody ask for a place."""
-    return _Lowering(path, ir.Ranges(lambda: ranges(parsed()))).module(tree)
+def lower(tree: cst.Module, path: str) -> ir.ModuleFacts:
+    """Facts of one parsed file. Who may ask them for places sets `ranges.find`, by way of `ranges`."""
+    return _Lowering(path, ir.Ranges(list)).module(tree)
 
 
 def ranges(parsed: Parsed) -> list[ir.Range]:
@@ -53,6 +55,7 @@ class _Lowering:
             assigned=tuple(members.assigned),
             patched=frozenset(members.patched),
             is_package=name in ("__init__.py", "__init__.pyi"),
+            ranges=self._ranges,
         )
 
     # ------------------------------------------------------------------ module and class bodies

@@ -1,0 +1,125 @@
+"""What earlier runs learnt, kept on disk: headers and facts of files, and whole results.
+
+No answer depends on it: what cannot be read back is found out again. It lies in the user's own cache folder,
+never in the project, because entries are pickles: one that came with somebody's repository could run code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from policyfix.finding import Result
+
+KEPT_DAYS = 30  # unused entries are dropped then
+SETTLED = 0.1  # seconds: a file that changed less long ago may change again without its times telling
+
+# Time of last write and of last change, size, inode; None where there is no such file.
+Stat = tuple[int, int, int, int]
+
+
+def stat(path: str | Path) -> Stat | None:
+    """What tells whether a file is still the one that was read."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def default_folder() -> Path:
+    """`POLICYFIX_CACHE_DIR`, else `policyfix` in the user's cache folder."""
+    named = os.environ.get("POLICYFIX_CACHE_DIR")
+    if named:
+        return Path(named)
+    system = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
+    return Path(system or Path.home() / ".cache", "policyfix")
+
+
+def digest(*parts: object) -> str:
+    return blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+
+
+def _tool() -> str:
+    """Changes with the tool's own files, the interpreter, and the installation of any package (rules come in
+    packages too)."""
+    own = sorted(
+        (str(file), stat(file))
+        for folder in _folders_of_the_tool()
+        for file in Path(folder).rglob("*")
+        if file.suffix in (".py", ".pyi", ".yaml")
+    )
+    installed = [(p, stat(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
+    return digest(own, installed, sys.version)
+
+
+def _folders_of_the_tool() -> list[str]:
+    from importlib.util import find_spec
+
+    names = ("policyfix", "policyfix.rules", "policyfix.codemods")
+    return [p for name in names if (spec := find_spec(name)) for p in spec.submodule_search_locations or ()]
+
+
+class Cache:
+    """Entries by name, for one state of the tool and one contract."""
+
+    def __init__(self, folder: Path, contract: str) -> None:
+        self._root = folder
+        self._folder = folder / digest(_tool(), contract)
+
+    def load(self, name: str) -> Any:
+        """The entry of that name, or None."""
+        try:
+            return pickle.loads((self._folder / name).read_bytes())
+        except (OSError, pickle.PickleError, AttributeError, EOFError, ImportError, IndexError, ValueError):
+            return None
+
+    def keep(self, name: str, entry: object) -> None:
+        """Writes an entry, whole or not at all. A cache that cannot be written is no error."""
+        place = self._folder / name
+        beside = place.with_name(f"{place.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            beside.write_bytes(pickle.dumps(entry, protocol=pickle.HIGHEST_PROTOCOL))
+            beside.replace(place)
+
+    def recall(self, question: str, files: Iterable[str]) -> Result | None:
+        """The result of the same question about the same files, none of which has changed since, nor anything
+        else that the answer came from."""
+        kept = self.load(f"run-{question}")
+        if kept is None:
+            return None
+        result, read, others = kept
+        if [(file, stat(file)) for file in files] != read:
+            return None
+        if any(stat(path) != known for path, known in others):
+            return None
+        return result  # type: ignore[no-any-return]
+
+    def remember(self, question: str, files: Iterable[str], result: Result, since: float) -> None:
+        """Keeps a result for `recall`, unless it is one of errors; `since` is when the check began."""
+        read = [(file, stat(file)) for file in files]
+        others = [(str(path), stat(path)) for path in result.inputs]
+        newest = max((s[1] for _, s in (*read, *others) if s is not None), default=0)
+        if result.problems or newest > (since - SETTLED) * 1e9:
+            return
+        plain = Result(result.findings, [], result.files)
+        self.keep(f"run-{question}", (plain, read, others))
+        self._prune()
+
+    def _prune(self) -> None:
+        """Drops what no run has used for a while."""
+        old = time.time() - KEPT_DAYS * 86_400
+        with contextlib.suppress(OSError):
+            os.utime(self._folder)
+            for folder in self._root.iterdir():
+                if folder.stat().st_mtime < old:
+                    shutil.rmtree(folder, ignore_errors=True)
