@@ -57,7 +57,7 @@ def check(
         if p in files
     ]
     result.problems.sort(key=lambda p: (p.path, p.line or 0, p.message))
-    # A file that appears under a given folder is found by looking for files; elsewhere it has to be watched for.
+    # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = [path.absolute() for path in paths if path.is_dir()]
     absent = {p for p in project.absent if not any(p.is_relative_to(folder) for folder in folders)}
     result.inputs = (reader.asked - files.keys()) | absent
