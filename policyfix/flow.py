@@ -25,6 +25,7 @@ from policyfix.trace import (
     InPlace,
     KeyRead,
     KeyWrite,
+    Lookup,
     NetCall,
     Place,
     Rebound,
@@ -148,8 +149,10 @@ class State:
 class Run:
     """One symbolic execution. Build the instance first, then call its methods."""
 
-    def __init__(self) -> None:
+    def __init__(self, absent: frozenset[str] = frozenset()) -> None:
+        """`absent`: keys that the forward's TensorDict does not have."""
         forget()
+        self._absent = absent
         self.trace = Trace()
         self._terms: dict[tuple[object, ...], Term] = {}
         self._clock = 0
@@ -534,6 +537,9 @@ class Run:
 
     def _loop(self, node: ir.Loop) -> None:
         iterable = self._eval(node.iterable)
+        if node.target is None:
+            start = self._tick()
+            self._record(Branch(iterable, self._place(node.span), start, start))
         known = self._elements(iterable) if node.target is not None else None
         exits: list[State] = []
         before = self._state.copy()
@@ -661,6 +667,7 @@ class Run:
         for option in options(owner):
             if isinstance(option, Thing) and option.kind in ("dict", "list"):
                 key = index.value if isinstance(index, Const) else None
+                self._note_lookup(option, index, span)
                 if isinstance(key, str):
                     self._state.heap[(option, key)] = value
                     self._kept_in(option, value, span)
@@ -815,11 +822,15 @@ class Run:
                     entry = self._state.heap.get((owner, index.value))
                     if entry is not None:
                         return entry
+                self._note_lookup(owner, index, span or self._frame.function.span)
                 held = self._held(owner, index)
                 return either(held) if held else UNKNOWN
             case Term():
                 if is_tensordict(owner):
                     if isinstance(index, Const) and isinstance(index.value, str):
+                        if index.value in self._absent:  # KeyError
+                            self._state.alive = False
+                            return UNKNOWN
                         if span is not None:
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
                         return self.term("item", owner, index)
@@ -830,6 +841,10 @@ class Run:
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
+
+    def _note_lookup(self, container: Thing, index: Value, span: ir.Span) -> None:
+        if not isinstance(index, Const):
+            self._record(Lookup(container, index, self._place(span), self._tick()))
 
     def _elements(self, value: Value) -> list[Value] | None:
         """The elements of something of known length."""
@@ -968,7 +983,10 @@ class Run:
             if truth is not None:
                 return self._eval(operands[1]) if truth == (operator == "and") else left
             with self._guarded_by(left):
-                return either([left, self._eval(operands[1])])
+                right = self._eval(operands[1])
+            if self._truth(right) is (operator == "or") and all(map(_is_bool, options(left))):
+                return right  # whatever the left side is
+            return either([left, right])
         values = [self._eval(o) for o in operands]
         if operator == "not":
             truth = self._truth(values[0])
@@ -993,6 +1011,9 @@ class Run:
         for operator, right in zip(operators, rights, strict=True):
             other = self._eval(right)
             decided = _decide(operator, value, other)
+            if operator in ("in", "not in") and isinstance(value, Const) and value.value in self._absent:
+                keys = other.args[0] if isinstance(other, Term) and other.op == "tensordict.keys" else other
+                decided = (operator == "not in") if is_tensordict(keys) else decided
             result = Const(decided) if decided is not None else self.term(f"compare{operator}", value, other)
             span = self._frame.function.span
             self._record(Compared(value, operator, other, result, self._place(span), self._tick()))
@@ -1316,6 +1337,7 @@ class Run:
             index = positional[0] if positional else UNKNOWN
             if isinstance(index, Const) and (thing, str(index.value)) in self._state.heap:
                 return self._state.heap[(thing, str(index.value))]
+            self._note_lookup(thing, index, span)
             held = self._held(thing, index)
             if name == "setdefault":
                 self._set_item(thing, index, default, span)
@@ -1327,10 +1349,12 @@ class Run:
             for key, value in {**self._entries(positional[0] if positional else NONE), **keywords}.items():
                 self._set_item(thing, Const(key), value, span)
             return NONE
-        if name in ("values", "items", "copy"):
+        if name == "copy":
+            copied = Thing(thing.kind)
+            self._state.heap.update({(copied, k): v for (t, k), v in self._state.heap.items() if t is thing})
+            return copied
+        if name in ("values", "items"):
             element = self._element(thing)
-            if name == "copy":
-                return thing
             count = self.term("count")
             return self.term("each", element if name == "values" else group([count, element]))
         if name == "clear":
@@ -1370,8 +1394,10 @@ class Run:
             return td
         if name == "get":
             key = positional[0] if positional else keywords.get("key", UNKNOWN)
-            item = self._item(td, key, span)
             default = positional[1] if len(positional) > 1 else keywords.get("default", NONE)
+            if isinstance(key, Const) and key.value in self._absent:
+                return default
+            item = self._item(td, key, span)
             return either([item, default]) if isinstance(item, Term) else UNKNOWN
         if name in TENSORDICT_VIEWS:
             return self.term(f"td.{name}", td, *arguments)
@@ -1379,6 +1405,10 @@ class Run:
             return self.term(f"tensordict.{name}", td)
         self._escape([td, *arguments], span)
         return UNKNOWN
+
+
+def _is_bool(value: Value) -> bool:
+    return isinstance(value, Term) and (value.op == "not" or value.op.startswith("compare"))
 
 
 def _inside(value: Value) -> Value:

@@ -101,6 +101,16 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """An entry of a dict or list, read or written by an index that is no constant."""
+
+    container: Thing
+    index: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -167,6 +177,7 @@ Event = (
     | Escape
     | Called
     | Branch
+    | Lookup
     | Unfollowed
     | Rebound
     | NetCall

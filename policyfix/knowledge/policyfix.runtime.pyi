@@ -46,7 +46,9 @@ class StateStore(nn.Module):
         self.states = hidden_size.states  # of earlier calls
 
     def unroll(self, lstm, inputs, td, state=None, *, training):
-        outputs, (h, c) = lstm(inputs, self.states)
+        ended = td.get("dones", False) | td.get("truncateds", False)
+        before = self.states[td.get("training_env_id_start", 0)]
+        outputs, (h, c) = lstm(inputs, before.masked_fill(ended, 0))
         self.states = (h.detach(), c.detach())
         return outputs, (h, c)
 

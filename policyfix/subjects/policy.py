@@ -143,8 +143,8 @@ class PolicyClass:
         kept = first.kept_places()
         return self._execute(kept) if kept else first
 
-    def _execute(self, kept: list[tuple[str, ...]]) -> _Execution:
-        run = Run()
+    def _execute(self, kept: list[tuple[str, ...]], absent: frozenset[str] = frozenset()) -> _Execution:
+        run = Run(absent)
         thing = run.build(self.cls, self._constructor_arguments(run))
         construction = run.trace
         run.leave_open(thing, (table for table, _ in self.contract.tables))  # the trainer sets them
@@ -224,6 +224,10 @@ class PolicyClass:
         given = self._forward_arguments(self._execution.run, self.forward[0], NONE)
         return any(name in given for name in _ACTION)
 
+    def rollout_without(self, keys: frozenset[str]) -> Trace:
+        """What `forward(td)` does where the TensorDict lacks some keys."""
+        return self._execute(self._execution.kept_places(), keys).rollout
+
     @property
     def traces(self) -> tuple[Trace, Trace]:
         return self.rollout, self.training
@@ -251,7 +255,11 @@ class PolicyClass:
             return False
         if any(e.key is None for e in trace.of(KeyWrite)):
             return False
-        return not any(self._holds_tensordict(e.value) for e in trace.of(Escape))
+        return not self.hands_over_tensordict(trace)
+
+    def hands_over_tensordict(self, trace: Trace) -> bool:
+        """Whether something that is not understood is given the TensorDict, and may read or write it."""
+        return any(self._holds_tensordict(e.value) for e in trace.of(Escape))
 
     def _holds_tensordict(self, value: Value, depth: int = 0) -> bool:
         """Whether the TensorDict itself is handed over, alone or in a container."""

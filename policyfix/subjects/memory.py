@@ -1,0 +1,206 @@
+"""What a policy does with the recurrent state that it keeps from one forward to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from policyfix.subjects.policy import PolicyClass
+from policyfix.trace import Branch, CoreCall, Escape, InPlace, Store, Trace
+from policyfix.values import (
+    PARTS,
+    SEQUENCE_CORES,
+    VIEWS,
+    Const,
+    Group,
+    Term,
+    Unknown,
+    Value,
+    is_tensordict,
+    key_of,
+    options,
+    parts,
+    walk,
+)
+
+# Operations that choose, move or copy elements, and mask nothing.
+_MOVING = VIEWS | PARTS | frozenset("slice clone to float half double bfloat16 many each".split())
+_STATES = frozenset({"core", "earlier"})
+_PRESENCE = frozenset({"compareis", "compareis not", "comparein", "comparenot in"})
+_MEASURES = frozenset(".shape .ndim .dtype .device size dim ndimension numel".split())
+_BOTH = frozenset({"&", "and", "*", "torch.logical_and", "logical_and", "mul", "torch.mul", "bitwise_and"})
+_CASTS = (
+    VIEWS | PARTS | frozenset("bool to float int long type each torch.as_tensor compare!= compare>".split())
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the state that a core starts from, h or c, as far as it was kept at an earlier call."""
+
+    value: Value
+    attributes: frozenset[str]  # ways that lead to what was kept: `_state`, `net.h`
+
+
+def recalling_calls(policy: PolicyClass) -> tuple[CoreCall, ...]:
+    """Calls of cores over time that start, in a rollout, from what the policy itself kept."""
+    return tuple(call for call in policy.cores if any(_kept_in(call.state)))
+
+
+def pieces(call: CoreCall) -> tuple[Piece, ...]:
+    """What of the state of a core was kept at an earlier call."""
+    values: dict[Value, None] = {}
+    for option in options(call.state):
+        values.update(dict.fromkeys(option.items if isinstance(option, Group) else (option,)))
+    found = ((value, frozenset(_kept_in(value))) for value in values)
+    return tuple(Piece(value, kept) for value, kept in found if kept)
+
+
+def _kept_in(value: Value) -> Iterator[str]:
+    """Attributes whose earlier contents a value is made of."""
+    for part in walk(value):
+        if isinstance(part, Term) and part.op == "earlier" and isinstance(part.args[0], Const):
+            yield str(part.args[0].value)
+
+
+def keys_in(value: Value) -> frozenset[str]:
+    """Keys of the TensorDict that a value is computed from; "*" for one that is computed itself."""
+    found = set()
+    for part in walk(value, lambda term: not is_tensordict(term) and term.op != "core"):
+        if isinstance(part, Term) and (key := key_of(part)) is not None:
+            found.add(key)
+        elif isinstance(part, Term) and part.op == "td.index":
+            found.add("*")
+    return frozenset(found)
+
+
+def zeroed_by(policy: PolicyClass, piece: Piece, key: str, trace: Trace | None = None) -> bool | None:
+    """Whether an entry of the TensorDict decides which rows of a kept piece start afresh, in a rollout: as a
+    mask of the piece or of what is stored, in an in-place write, or (unknown) by way of a branch or of
+    something that is not understood."""
+    trace = policy.rollout if trace is None else trace
+    if any(key in keys_in(value) for value in _masked(policy, piece, trace)):
+        return True
+    decided = [e.test for e in trace.of(Branch)] + [e.value for e in trace.of(Escape)]
+    return None if any(key in _deciding(value) for value in decided) else False
+
+
+def is_masked_otherwise(policy: PolicyClass, piece: Piece) -> bool:
+    """Whether something other than the boundary flags may decide which rows start afresh: another key, or a
+    mask that somebody else has set."""
+    contract = policy.contract
+    known = {contract.observation_key, contract.environment_key, *contract.stamps, *contract.outputs}
+    known |= set(contract.boundary_keys)
+    trace = policy.rollout
+    values = list(_masked(policy, piece, trace))
+    if any(keys_in(value) - known or _has_stranger(value) for value in values):
+        return True
+    return any(_deciding(e.test) - known for e in trace.of(Branch))
+
+
+def demands_both(policy: PolicyClass, piece: Piece, keys: Iterable[str]) -> bool:
+    """Whether rows start afresh only where all the flags are set."""
+    wanted = set(keys)
+    for value in _masked(policy, piece, policy.rollout):
+        for part in walk(value):
+            both = isinstance(part, Term) and part.op in _BOTH and len(part.args) == 2
+            if both and {key for arg in parts(part) for key in _flag(arg)} == wanted:
+                return True
+    return False
+
+
+def zeroed_at_one_step(policy: PolicyClass, call: CoreCall, key: str) -> bool:
+    """Whether training, where a core runs over a whole sequence in one call, zeroes its state by one column
+    of the `[B, T]` flags: episodes that end at the other steps are not seen."""
+    return any(
+        isinstance(part, Term) and part.op == "index" and _is_column(part, key)
+        for other in policy.training.of(CoreCall)
+        if other.place == call.place and other.kind in SEQUENCE_CORES
+        for piece in pieces(other)
+        for value in _masked(policy, piece, policy.training)
+        for part in walk(value)
+    )
+
+
+def _is_column(term: Term, key: str) -> bool:
+    """`flags.view(B, T)[:, 0]`."""
+    source, index = term.args
+    if not (isinstance(index, Group) and any(_is_step(item) for item in index.items[1:])):
+        return False
+    while isinstance(source, Term) and source.op in _CASTS and source.op not in ("view", "reshape"):
+        source = source.args[0]
+    laid_out = isinstance(source, Term) and source.op in ("view", "reshape") and len(source.args) > 2
+    return laid_out and key in keys_in(source) and not any(size == Const(1) for size in parts(source))
+
+
+def _is_step(index: Value) -> bool:
+    return isinstance(index, Const) and isinstance(index.value, int)
+
+
+def _flag(value: Value) -> frozenset[str]:
+    """The key, where a value is an entry of the TensorDict, cast or laid out otherwise."""
+    while isinstance(value, Term) and key_of(value) is None and value.op in _CASTS:
+        value = value.args[0]
+    key = key_of(value)
+    return frozenset() if key is None else frozenset({key})
+
+
+def _masked(policy: PolicyClass, piece: Piece, trace: Trace) -> Iterator[Value]:
+    """Values that decide what is left of a kept piece: the operations on the way to the core, masks and
+    values of in-place writes, and what is stored."""
+    yield from _operations(piece.value)
+    for write in trace.of(InPlace):
+        if any(_same(target, piece.value) for target in options(write.target)):
+            yield from (v for v in (write.mask, write.value) if v is not None)
+    for store in trace.of(Store):
+        if store.attribute in {way.rpartition(".")[2] for way in piece.attributes}:
+            yield from _operations(store.value)
+
+
+def _operations(value: Value) -> Iterator[Term]:
+    """Operations that a kept or a new state takes part in."""
+    for part in walk(value, lambda term: term.op != "core"):
+        computed = isinstance(part, Term) and part.op not in _MOVING and part.op not in _STATES
+        if computed and any(isinstance(p, Term) and p.op in _STATES for p in walk(part)):
+            assert isinstance(part, Term)
+            yield part
+
+
+def _same(target: Value, piece: Value) -> bool:
+    """Whether an in-place write into a target changes the piece."""
+    while isinstance(target, Term) and (
+        target.op in VIEWS or (target.op == "index" and not isinstance(target.args[1], Const))
+    ):
+        target = target.args[0]
+    return target in set(walk(piece)) and any(_kept_in(target))
+
+
+def _has_stranger(operation: Value) -> bool:
+    """Whether an operation on a kept state takes something whose origin is not seen."""
+    if not any(_kept_in(operation)):
+        return False
+    others = [arg for arg in parts(operation) if not any(_kept_in(arg))]
+    return any(
+        isinstance(part, Unknown) or (isinstance(part, Term) and part.op in ("attribute", "parameter"))
+        for other in others
+        for part in walk(other, lambda term: key_of(term) is None and term.op not in _MEASURES)
+    )
+
+
+def _deciding(value: Value) -> frozenset[str]:
+    """Keys whose contents, not just their presence, decide a branch or are handed on."""
+    found: set[str] = set()
+    todo, seen = [value], set[Value]()
+    while todo:
+        part = todo.pop()
+        if part in seen or (isinstance(part, Term) and part.op in _PRESENCE):
+            continue
+        seen.add(part)
+        key = key_of(part)
+        if key is not None:
+            found.add(key)
+        elif isinstance(part, Term) and part.op == "td.index":
+            found.add("*")
+        elif not is_tensordict(part) and not (isinstance(part, Term) and part.op in _MEASURES):
+            todo.extend(parts(part))
+    return frozenset(found)
