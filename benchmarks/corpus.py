@@ -183,7 +183,9 @@ def main() -> None:
         for line in judge(repository, found, known, scores):
             print(line)
         judged += len(repository.labels)
-    print(f"\n{judged} classes\n{'family':<12}{'hits':>6}{'misses':>8}{'alarms':>8}{'precision':>11}{'recall':>8}")
+    print(
+        f"\n{judged} classes\n{'family':<12}{'hits':>6}{'misses':>8}{'alarms':>8}{'precision':>11}{'recall':>8}"
+    )
     for digit, family in FAMILIES.items():
         score = scores[digit]
         print(
