@@ -14,6 +14,7 @@ from policyfix.finding import Finding, Problem, Result
 from policyfix.project import Project
 from policyfix.reader import Reader
 from policyfix.rule import Rule
+from policyfix.screen import Screen
 from policyfix.subjects import Subject, find
 
 WORTH_A_PROCESS = 500_000  # bytes of Python whose syntax takes longer to check than a process to start
@@ -24,17 +25,18 @@ def check(
     contract: Contract,
     rules: Iterable[type[Rule[Any]]] | None = None,
     overlay: Mapping[Path, sources.Source] | None = None,
-    exclude: Iterable[str] = (),
+    walk: sources.Walk = sources.Walk(),  # noqa: B008 - frozen
+    screen: Screen = Screen(),  # noqa: B008 - frozen
     cache: Cache | None = None,
 ) -> Result:
-    """Checks the Python files under the paths, less those that the globs of `exclude` match."""
+    """Checks the Python files under the paths. `rules` are those that run, `screen` decides what is told."""
     paths = list(paths)
-    selection = sources.discover(paths, exclude)
+    selection = sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
     reader = Reader(contract.observation_key, overlay, cache)
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
-    result = Result(files=len(files))
+    result = Result(files=len(files), overlay=overlay or {})
 
     headers = {path: h for path in files if (h := reader.headers(path)) is not None}
     candidates = set(index.candidates(headers, project.locate, reader.headers))
@@ -48,7 +50,7 @@ def check(
                 _ask(subject, chosen, result)
     reader.problems.update(broken())
     reader.remember(path for path in others if path not in reader.problems)
-    found = _settle(result, files)
+    found = _screened(_settle(result, files), result, chosen, screen, contract, files, reader)
     result.findings = _with_fixes(found, result.subjects, reader)
     result.problems += [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
     result.problems += [
@@ -97,6 +99,27 @@ def _settle(result: Result, files: Mapping[Path, str]) -> list[Finding]:
         settled.setdefault(place, shown)
     named = [f.renamed(files[Path(f.path).absolute()]) for f in settled.values()]
     return sorted(named, key=lambda f: (f.path, f.line, f.column, f.code))
+
+
+def _screened(
+    findings: list[Finding],
+    result: Result,
+    rules: list[Rule[Any]],
+    screen: Screen,
+    contract: Contract,
+    files: Mapping[Path, str],
+    reader: Reader,
+) -> list[Finding]:
+    """What is told of the findings; the rules about suppressions are asked now that it is known."""
+    texts = [(name, source) for path, name in files.items() if (source := reader.source(path)) is not None]
+    # Where something could not be read, nobody knows what else there is to find.
+    ran = frozenset(r.code for r in rules if not (result.problems or reader.problems))
+    kept, commented = screen.suppress(screen.pass_on(findings), texts, ran, contract)
+    result.findings = []
+    for file in commented:
+        _ask(file, rules, result)
+    told, _ = screen.suppress(screen.pass_on(result.findings), texts, frozenset(), contract)
+    return sorted(kept + told, key=lambda f: (f.path, f.line, f.column, f.code))
 
 
 def _with_fixes(

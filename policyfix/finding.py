@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from policyfix import sources
 
 if TYPE_CHECKING:
     from policyfix.subjects import Subject
@@ -95,6 +98,17 @@ class Result:
     files: int = 0
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     inputs: set[Path] = field(default_factory=set)  # looked at beyond the checked files, found or not
+    overlay: Mapping[Path, sources.Source] = field(default_factory=dict)  # texts that are not on disk
+    known: int = 0  # findings that a baseline holds: not listed
+    stale: tuple[str, ...] = ()  # what a baseline holds and nobody finds any more
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a checked file, as Python counts them; none where it is gone meanwhile."""
+        try:
+            source = self.overlay.get(Path(path).absolute()) or sources.read(Path(path))
+        except sources.SourceError:
+            return []
+        return source.lines()
 
     @property
     def exit_code(self) -> int:

@@ -10,7 +10,9 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import libcst as cst
 
@@ -18,9 +20,11 @@ from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply
-from policyfix.finding import Finding, Result, Tier
+from policyfix.rule import Finding, Rule, Tier
+from policyfix.screen import Screen
 
 MAX_PASSES = 10
+UNUSED_SUPPRESSION = "PF900"
 
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # lines as patch and git count them
 
@@ -99,16 +103,21 @@ class _Taken:
 
 
 def rewrite(
-    paths: Iterable[Path], contract: Contract, unsafe: bool = False, exclude: Iterable[str] = ()
+    paths: Iterable[Path],
+    contract: Contract,
+    unsafe: bool = False,
+    rules: Iterable[type[Rule[Any]]] | None = None,
+    walk: sources.Walk = sources.Walk(),  # noqa: B008 - frozen
+    screen: Screen = Screen(),  # noqa: B008 - frozen
 ) -> Rewrite:
     """Applies every fix that is allowed, until none is left. Writes nothing.
 
     Raises `RewriteError` where a fix would leave a file that is not Python, adds a finding, or never settles.
     """
-    paths, exclude = list(paths), tuple(exclude)
     overlay: dict[Path, sources.Source] = {}
     originals: dict[Path, tuple[str, bytes]] = {}
-    result = engine.check(paths, contract, exclude=exclude)
+    check = partial(engine.check, list(paths), contract, rules, walk=walk, screen=screen)
+    result = check()
     first = {_key(f) for f in result.findings}
     outcome = Rewrite()
     for _ in range(MAX_PASSES):
@@ -125,7 +134,7 @@ def rewrite(
             taken += here
             overlay[path] = _edited(tree, here)
         before = result
-        result = engine.check(paths, contract, overlay=overlay, exclude=exclude)
+        result = check(overlay=overlay)
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
         outcome.fixed += _accounted([f for f in before.findings if _key(f) not in remaining], taken)
@@ -158,9 +167,14 @@ def _read(path: Path) -> sources.Source:
         raise RewriteError(f"{error}; nothing is written") from error
 
 
-def _refuse_new(result: Result, before: Result, first: set[tuple[str, str, str]]) -> None:
-    """Raises where edits brought in a finding that was not there at first, or a problem."""
-    fresh = [f"{f.path}:{f.line}: {f.code} {f.message}" for f in result.findings if _key(f) not in first]
+def _refuse_new(result: engine.Result, before: engine.Result, first: set[tuple[str, str, str]]) -> None:
+    """Raises where edits brought in a finding that was not there at first, or a problem. Suppressions that
+    are out of use now are no harm: the next pass removes them."""
+    fresh = [
+        f"{f.path}:{f.line}: {f.code} {f.message}"
+        for f in result.findings
+        if _key(f) not in first and f.code != UNUSED_SUPPRESSION
+    ]
     if len(result.problems) > len(before.problems):
         fresh += [f"{p.path}:{p.line}: {p.message}" for p in result.problems if p not in before.problems]
     if fresh:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyi")
 SKIPPED_FOLDERS = frozenset(
@@ -39,6 +44,10 @@ class Source:
     def size(self) -> int:
         return len(self.data)
 
+    def lines(self) -> list[str]:
+        """The lines without their ends. Unlike for `str.splitlines`, a form feed ends none."""
+        return re.split(r"\r\n|\r|\n", self.text)
+
 
 @dataclass(slots=True)
 class Selection:
@@ -48,38 +57,112 @@ class Selection:
     unreadable: list[SourceError] = field(default_factory=list)
 
 
-def discover(paths: Iterable[Path], exclude: Iterable[str] = ()) -> Selection:
-    """Python files under the paths, sorted within each, each once. A file that is named is taken whatever its
-    suffix. `exclude` holds globs for files and folders, as paths or as names.
-    """
-    excluded = tuple(exclude)
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Which files under a folder are ours. `exclude` holds globs for files and folders, as names or as paths
+    relative to `root`. What is named itself is taken, whatever its suffix, unless `force_exclude` is on."""
+
+    exclude: tuple[str, ...] = ()
+    root: Path = Path()
+    force_exclude: bool = False
+    respect_gitignore: bool = True
+
+    def excludes(self, path: Path) -> bool:
+        return bool(self.exclude) and matches(path, self.exclude, self.root)
+
+
+def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:
+    """Python files under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
     for path in paths:
-        found = sorted(_walk(path, excluded, selection.unreadable)) if path.is_dir() else [path]
+        if walk.force_exclude and walk.excludes(path):
+            continue
+        found = sorted(_walk(path, walk, selection.unreadable)) if path.is_dir() else [path]
         for file in found:
             key = os.path.realpath(file)
-            if key not in seen and not _matches(file, excluded):
+            if key not in seen:
                 seen.add(key)
                 selection.files.append(file)
     return selection
 
 
-def _walk(folder: Path, excluded: tuple[str, ...], unreadable: list[SourceError]) -> Iterator[Path]:
+def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[Path]:
     def note(error: OSError) -> None:
         unreadable.append(SourceError(str(error.filename), f"cannot be listed: {error.strerror}"))
 
+    ignored = _Ignored(folder) if walk.respect_gitignore else None
     for root, folders, files in os.walk(folder, onerror=note):
+        if ignored is not None:
+            ignored.enter(root, files)
         folders[:] = [
             f
             for f in folders
-            if not f.startswith(".") and f not in SKIPPED_FOLDERS and not _matches(Path(root, f), excluded)
+            if not f.startswith(".")
+            and f not in SKIPPED_FOLDERS
+            and not walk.excludes(Path(root, f))
+            and not (ignored is not None and ignored.holds(os.path.join(root, f, "")))
         ]
-        yield from (Path(root, name) for name in files if name.endswith(SUFFIXES))
+        for name in files:
+            if not name.endswith(SUFFIXES) or walk.excludes(path := Path(root, name)):
+                continue
+            if ignored is None or not ignored.holds(os.path.join(root, name)):
+                yield path
 
 
-def _matches(path: Path, globs: tuple[str, ...]) -> bool:
-    return any(fnmatch(path.name, g) or fnmatch(path.as_posix(), g.rstrip("/")) for g in globs)
+def matches(path: Path, globs: tuple[str, ...], root: Path) -> bool:
+    """Whether a glob matches a file or a folder that it stands in: by name, or by path from `root` on."""
+    absolute = os.path.abspath(path)
+    relative = os.path.relpath(absolute, os.path.abspath(root))
+    shown = Path(absolute if relative.startswith("..") else relative)
+    chain = (shown,) if shown.is_absolute() else (shown, *shown.parents[:-1])
+    return any(
+        fnmatch(part.name, g) or fnmatch(part.as_posix(), g.rstrip("/").removeprefix("**/"))
+        for part in chain
+        for g in globs
+    )
+
+
+class _Ignored:
+    """What the `.gitignore` files of a tree say, from the top of its repository down; the deepest decides."""
+
+    def __init__(self, folder: Path) -> None:
+        self._specs: list[tuple[str, GitIgnoreSpec]] = []
+        top = os.path.abspath(folder)
+        above = []
+        for parent in Path(top).parents if not os.path.exists(os.path.join(top, ".git")) else ():
+            above.append(parent)
+            if (parent / ".git").exists():
+                break
+        else:
+            above = []  # no repository: nothing above the folder is about it
+        for parent in reversed(above):
+            self._read(str(parent))
+        if self.holds(os.path.join(top, "")):
+            self._specs.clear()  # ignored, and yet given: then it is wanted
+
+    def enter(self, root: str, files: list[str]) -> None:
+        if ".gitignore" in files:
+            self._read(os.path.abspath(root))
+
+    def _read(self, folder: str) -> None:
+        try:
+            lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return
+        from pathspec import GitIgnoreSpec
+
+        self._specs.append((os.path.join(folder, ""), GitIgnoreSpec.from_lines(lines)))
+
+    def holds(self, path: str) -> bool:
+        """Whether a file, or a folder with a slash behind it, is ignored."""
+        absolute = os.path.abspath(path) + (os.sep if path.endswith(os.sep) else "")
+        for folder, spec in reversed(self._specs):
+            if absolute.startswith(folder):
+                answer = spec.check_file(absolute[len(folder) :]).include
+                if answer is not None:
+                    return answer
+        return False
 
 
 def read(path: Path) -> Source:

@@ -22,7 +22,7 @@ class Failed(click.ClickException):
 
 
 @click.command()
-@options.paths
+@options.configured
 @click.option("--diff", is_flag=True, help="Show what would change and write nothing.")
 @click.option("--unsafe", is_flag=True, help="Also make fixes that change numbers you may rely on.")
 @click.option("--allow-dirty", is_flag=True, help="Write to files that git could not bring back, too.")
@@ -32,18 +32,14 @@ class Failed(click.ClickException):
     help="Run the probes on every class that was changed, and put all files back where one fails. "
     "This imports your code. Default: --no-verify.",
 )
-@options.exclude
-@options.contract
 @click.pass_context
 def apply(
     context: click.Context,
-    paths: tuple[Path, ...],
+    setup: options.Setup,
     diff: bool,
     unsafe: bool,
     allow_dirty: bool,
     verify: bool,
-    exclude: tuple[str, ...],
-    contract: Path | None,
 ) -> None:
     """Mend the contract defects in the Python files under PATHS, migrating agents where they are recognised.
 
@@ -55,12 +51,14 @@ def apply(
     """
     from policyfix import rewrite
 
-    kept_contract = options.load_contract(contract)
-    given = options.existing(paths)
+    if setup.overlay:
+        raise click.UsageError("apply writes files: standard input is none")
     if verify and not diff:
         _need_torch()
     try:
-        outcome = rewrite.rewrite(given, kept_contract, unsafe=unsafe, exclude=exclude)
+        outcome = rewrite.rewrite(
+            setup.paths, setup.contract, unsafe, setup.rules, walk=setup.walk, screen=setup.screen
+        )
         if diff:
             for change in outcome.changes:
                 click.echo(change.diff(), nl=False)
@@ -69,7 +67,7 @@ def apply(
             rewrite.write(outcome.changes)
     except rewrite.RewriteError as error:
         raise Failed(str(error)) from None
-    if verify and not diff and not _verified(outcome, contract):
+    if verify and not diff and not _verified(outcome, setup.contract_file):
         context.exit(1)
     _summarise(outcome, diff)
     if outcome.left.problems:
@@ -149,9 +147,9 @@ def _summarise(outcome: Rewrite, diff: bool) -> None:
     if not outcome.changes:
         click.echo("nothing to change", err=True)
     for finding in outcome.left.findings:
-        click.echo(f"left: {reports.concise(finding)}", err=True)
+        click.echo(f"left: {reports.line_of(finding)}", err=True)
         reason = finding.unfixed or (f"needs --unsafe: {finding.fix.title}" if finding.fix else "")
         if reason:
             click.echo(f"      {reason}", err=True)
     for problem in outcome.left.problems:
-        click.echo(reports.problem(problem), err=True)
+        click.echo(reports.line_of_problem(problem), err=True)

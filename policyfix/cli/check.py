@@ -2,46 +2,88 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
+from policyfix import config
 from policyfix.cli import options
 
-FORMATS = ("rich", "concise", "json")
+
+def _outputs(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> list[tuple[str, Path]]:
+    outputs = []
+    for value in values:
+        name, equals, file = value.partition("=")
+        if not (equals and file) or name not in config.FORMATS:
+            raise click.BadParameter(
+                f"{value!r} is not FORMAT=FILE, FORMAT one of {', '.join(config.FORMATS)}"
+            )
+        outputs.append((name, Path(file)))
+    return outputs
 
 
 @click.command()
-@options.paths
+@options.configured
 @click.option(
     "--output-format",
-    type=click.Choice(FORMATS),
-    default="rich",
-    show_default=True,
-    help="How to show findings.",
+    type=click.Choice(config.FORMATS),
+    help="How to show findings. Default: rich, or what the settings say.",
 )
-@options.exclude
-@options.contract
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    callback=_outputs,
+    metavar="FORMAT=FILE",
+    help="Write findings to a file, too; may be given several times.",
+)
+@click.option("--statistics", is_flag=True, help="Show how often each rule spoke, not each finding.")
+@click.option("--show-files", is_flag=True, help="List the files that would be read, and check nothing.")
+@click.option(
+    "--stdin-filename",
+    type=click.Path(path_type=Path),
+    help="Check standard input as the file of that name.",
+)
 @click.pass_context
 def check(
     context: click.Context,
-    paths: tuple[Path, ...],
-    output_format: str,
-    exclude: tuple[str, ...],
-    contract: Path | None,
+    setup: options.Setup,
+    output_format: str | None,
+    outputs: list[tuple[str, Path]],
+    statistics: bool,
+    show_files: bool,
 ) -> None:
-    """Find contract defects in the Python files under PATHS (default: the current folder).
+    """Find contract defects in the Python files under PATHS (default: the current folder; -: standard input).
 
-    Nothing of yours is imported or run. Hidden folders and those called build, dist, node_modules,
-    site-packages, venv or __pycache__ are passed over unless they are given themselves.
+    Nothing of yours is imported or run. Hidden folders, those called build, dist, node_modules,
+    site-packages, venv or __pycache__, and what .gitignore names are passed over unless they are given
+    themselves.
 
-    Exit status: 0 clean, 1 findings, 2 a file could not be checked.
+    Exit status: 0 clean, 1 findings, 2 wrong usage, or a file could not be checked.
     """
-    from policyfix import engine, reports
+    from policyfix import engine, reports, sources
 
-    given = options.existing(paths)
-    result = engine.check(given, options.load_contract(contract), exclude=exclude)
-    if not result.files and not exclude and not result.problems:
-        raise click.UsageError(f"there is no Python file under {', '.join(map(str, given))}")
-    reports.write(result, output_format)
+    if show_files:
+        selection = sources.discover(setup.paths, setup.walk)
+        for file in selection.files:
+            click.echo(str(file))
+        for error in selection.unreadable:
+            click.echo(f"error: {error}", err=True)
+        context.exit(2 if selection.unreadable else 0)
+    result = engine.check(
+        setup.paths, setup.contract, setup.rules, overlay=setup.overlay, walk=setup.walk, screen=setup.screen
+    )
+    if not result.files and not setup.settings.exclude and not result.problems:
+        raise click.UsageError(f"there is no Python file under {', '.join(map(str, setup.paths))}")
+    for name, path in outputs:
+        try:
+            with path.open("w", encoding="utf-8") as file:
+                reports.write(result, name, setup.rules, file)
+        except OSError as error:
+            raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+    shown = "statistics" if statistics else output_format or setup.settings.output_format
+    reports.write(result, shown, setup.rules, sys.stdout)
     context.exit(result.exit_code)

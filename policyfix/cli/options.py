@@ -1,44 +1,202 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what they make up together: the set-up of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from policyfix import contract as contracts
+from policyfix import config
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+if TYPE_CHECKING:
+    from policyfix.contract import Contract
+    from policyfix.rule import Rule
+    from policyfix.screen import Screen
+    from policyfix.sources import Source, Walk
 
-paths: Decorator = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
-exclude: Decorator = click.option(
-    "--exclude",
-    multiple=True,
-    metavar="GLOB",
-    help="Leave out files and folders whose path matches; may be given several times.",
+STANDARD_INPUT = Path("-")
+
+
+def listed(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Selectors given one by one or with commas between them."""
+    return tuple(s.strip() for value in values for s in value.split(",") if s.strip())
+
+
+def _selectors(flag: str, text: str) -> Decorator:
+    return click.option(flag, multiple=True, callback=listed, metavar="RULES", help=text)
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_OPTIONS: tuple[Decorator, ...] = (
+    click.argument("paths", nargs=-1, type=click.Path(path_type=Path)),
+    _selectors("--select", "Run only these rules: codes, prefixes or names, with commas between them."),
+    _selectors("--extend-select", "Run these rules as well."),
+    _selectors("--ignore", "Do not run these rules."),
+    click.option("--preview", is_flag=True, help="Run preview rules as well."),
+    click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out files and folders by name or path; may be given several times.",
+    ),
+    click.option("--force-exclude", is_flag=True, help="Leave out excluded files even where they are named."),
+    click.option("--no-respect-gitignore", is_flag=True, help="Read what .gitignore files name, too."),
+    click.option(
+        "--contract", type=FILE, help="Contract to check against (YAML). Default: the packaged one."
+    ),
+    click.option("--config", "config_file", type=FILE, help="Settings to use (TOML). Default: the nearest."),
+    click.option("--isolated", is_flag=True, help="Use no settings file."),
 )
 
-contract: Decorator = click.option(
-    "--contract",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Contract to check against (YAML). Default: the one that ships with policyfix.",
-)
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a run is about: the files, the contract, the rules, and what becomes of their findings."""
+
+    paths: tuple[Path, ...]
+    settings: config.Settings
+    contract: Contract
+    contract_file: Path | None
+    rules: tuple[type[Rule[Any]], ...]
+    walk: Walk
+    screen: Screen
+    overlay: Mapping[Path, Source]
 
 
-def load_contract(path: Path | None) -> contracts.Contract:
+def configured(command: Command) -> Command:
+    """Gives a command the options that pick files and rules; it gets them as one `setup`."""
+
+    @wraps(command)
+    def run(*arguments: Any, **given: Any) -> Any:
+        mine = {name: given.pop(name) for name in signature(_setup).parameters if name in given}
+        return command(*arguments, setup=_setup(**mine), **given)
+
+    for option in reversed(_OPTIONS):
+        run = option(run)
+    return run
+
+
+def _setup(
+    paths: tuple[Path, ...],
+    select: tuple[str, ...],
+    extend_select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    preview: bool,
+    exclude: tuple[str, ...],
+    force_exclude: bool,
+    no_respect_gitignore: bool,
+    contract: Path | None,
+    config_file: Path | None,
+    isolated: bool,
+    stdin_filename: Path | None = None,
+) -> Setup:
+    from policyfix import selection, sources
+    from policyfix.rule import Severity, discover
+    from policyfix.screen import Screen
+
+    overlay: dict[Path, sources.Source] = {}
+    if STANDARD_INPUT in paths or stdin_filename is not None:
+        if paths not in ((), (STANDARD_INPUT,)):
+            raise click.UsageError("standard input is checked alone: give no other paths")
+        paths = (stdin_filename or STANDARD_INPUT,)
+        overlay = _standard_input(paths[0])
+    else:
+        paths = existing(paths)
+    if isolated and config_file is not None:
+        raise click.UsageError("--isolated and --config exclude each other")
+    try:
+        settings = config.Settings() if isolated else _settings(config_file, paths[0])
+        settings = replace(
+            settings,
+            select=select or settings.select,
+            extend_select=extend_select + (() if select else settings.extend_select),
+            ignore=ignore + (() if select else tuple(i for i in settings.ignore if i not in extend_select)),
+            preview=preview or settings.preview,
+            exclude=settings.exclude + tuple(_rooted(glob, settings.root) for glob in exclude),
+            force_exclude=force_exclude or settings.force_exclude,
+            respect_gitignore=settings.respect_gitignore and not no_respect_gitignore,
+        )
+        rules = discover()
+        chosen = selection.choose(settings, rules)
+        silent = tuple(
+            (glob, selection.codes(names, rules, f"{settings.of('per-file-ignores')}.{glob!r}"))
+            for glob, names in settings.per_file_ignores.items()
+        )
+        severities = {
+            code: Severity(severity)
+            for selector, severity in sorted(settings.severity.items(), key=lambda item: len(item[0]))
+            for code in selection.codes([selector], rules, settings.of("severity"))
+        }
+    except config.ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    if contract is None and settings.contract is not None:
+        contract = settings.path(settings.contract)
+    return Setup(
+        paths=paths,
+        settings=settings,
+        contract=load_contract(contract),
+        contract_file=contract,
+        rules=chosen,
+        walk=sources.Walk(
+            settings.exclude, settings.root, settings.force_exclude, settings.respect_gitignore
+        ),
+        screen=Screen(
+            silent=silent,
+            severities=severities,
+            require_reason=settings.require_reason,
+            root=settings.root,
+            is_partial=any(not path.is_dir() for path in paths),
+        ),
+        overlay=overlay,
+    )
+
+
+def _settings(config_file: Path | None, start: Path) -> config.Settings:
+    found = config_file or config.find(start if start.is_dir() else start.absolute().parent)
+    return config.Settings() if found is None else config.load(found)
+
+
+def _rooted(glob: str, root: Path) -> str:
+    """A glob of the command line, which starts from the current folder, as one that starts from `root`."""
+    here = os.path.relpath(os.getcwd(), os.path.abspath(root))
+    if here == "." or "/" not in glob.rstrip("/") or glob.startswith(("/", "*")):
+        return glob
+    return os.path.normpath(os.path.join(here, glob)).replace(os.sep, "/")
+
+
+def _standard_input(path: Path) -> dict[Path, Source]:
+    from policyfix import sources
+
+    try:
+        source = sources.decode(click.get_binary_stream("stdin").read(), str(path))
+    except sources.SourceError as error:
+        raise click.UsageError(str(error)) from None
+    return {path.absolute(): source}
+
+
+def load_contract(path: Path | None) -> Contract:
     """The contract, or a usage error that says what is wrong with it."""
+    from policyfix import contract as contracts
+
     try:
         return contracts.load(path)
     except contracts.ContractError as error:
         raise click.UsageError(str(error)) from None
 
 
-def existing(given: tuple[Path, ...]) -> list[Path]:
+def existing(given: tuple[Path, ...]) -> tuple[Path, ...]:
     """The paths that were given, the current folder without any; a usage error for one that is missing."""
     for path in given:
         if not path.exists():
             raise click.UsageError(f"{path} does not exist")
-    return list(given) or [Path()]
+    return given or (Path(),)

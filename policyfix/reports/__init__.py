@@ -1,33 +1,57 @@
-"""Findings -> what people and machines read."""
+"""Findings -> what people and machines read. One module a format, loaded when it is asked for."""
 
 from __future__ import annotations
 
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any, TextIO
+
 from policyfix.finding import Finding, Problem, Result
+from policyfix.rule import Rule
+
+Rules = Sequence[type[Rule[Any]]]
 
 
-def write(result: Result, output_format: str) -> None:
-    """Writes a result to standard output in one of the formats."""
-    if output_format == "json":
-        from policyfix.reports.json import render
-
-        print(render(result))
-    elif output_format == "concise":
-        for finding in result.findings:
-            print(concise(finding))
-        for each in result.problems:
-            print(problem(each))
-    else:
-        from policyfix.reports.rich import show
-
-        show(result)
+def write(result: Result, output_format: str, rules: Rules, file: TextIO) -> None:
+    """Writes a result to a stream, in one of `config.FORMATS`. `rules` are those that ran."""
+    module = importlib.import_module(f"policyfix.reports.{output_format}")
+    if output_format == "rich":
+        module.show(result, file)
+        return
+    text = module.render(result, rules)
+    file.write(f"{text}\n" if text else "")
 
 
-def concise(finding: Finding) -> str:
+def line_of(finding: Finding) -> str:
     """One line: `path:line:column: CODE message`."""
     return f"{finding.path}:{finding.line}:{finding.column}: {finding.code} {finding.message}"
 
 
-def problem(each: Problem) -> str:
+def line_of_problem(problem: Problem) -> str:
     """One line for a file that could not be checked."""
-    line = "" if each.line is None else f":{each.line}"
-    return f"{each.path}{line}: error: {each.code} {each.message}"
+    line = "" if problem.line is None else f":{problem.line}"
+    return f"{problem.path}{line}: error: {problem.code} {problem.message}"
+
+
+def relative(path: str) -> str:
+    """A path with forward slashes, from the current folder on where it lies below it."""
+    found = os.path.relpath(path) if os.path.isabs(path) else os.path.normpath(path)
+    shown = os.path.abspath(path) if found.startswith("..") else found
+    return shown.replace(os.sep, "/")
+
+
+def fingerprints(result: Result) -> list[str]:
+    """A name for each finding that stays the same when lines move, and that no two findings share."""
+    import hashlib
+
+    seen: dict[tuple[str, ...], int] = {}
+    texts: dict[str, list[str]] = {}
+    names = []
+    for finding in result.findings:
+        lines = texts.setdefault(finding.path, result.lines(finding.path))
+        text = lines[finding.line - 1].strip() if finding.line <= len(lines) else ""
+        key = (finding.code, relative(finding.path), finding.symbol, text)
+        seen[key] = seen.get(key, 0) + 1
+        names.append(hashlib.sha256("\0".join((*key, str(seen[key]))).encode()).hexdigest()[:32])
+    return names

@@ -6,31 +6,31 @@ import json
 from collections import Counter
 from typing import Any
 
-from policyfix.finding import Finding, Result
+from policyfix.finding import Finding, Problem, Result
+from policyfix.reports import Rules
 
 VERSION = 1
 
 
-def render(result: Result) -> str:
+def render(result: Result, rules: Rules) -> str:
     """One JSON object."""
     document = {
         "version": VERSION,
-        "findings": [_finding(f) for f in result.findings],
-        "errors": [
-            {"code": p.code, "path": p.path, "line": p.line, "message": p.message} for p in result.problems
-        ],
+        "findings": [finding(f) for f in result.findings],
+        "errors": [problem(p) for p in result.problems],
         "summary": {
             "files": result.files,
             "findings": len(result.findings),
             "errors": len(result.problems),
             "fixable": sum(f.fix is not None for f in result.findings),
+            "known": result.known,
             "codes": dict(sorted(Counter(f.code for f in result.findings).items())),
         },
     }
     return json.dumps(document, indent=2)
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding(finding: Finding) -> dict[str, Any]:
     fix = finding.fix
     return {
         "code": finding.code,
@@ -45,3 +45,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "symbol": finding.symbol,
         "fix": None if fix is None else {"tier": fix.tier.value, "title": fix.title},
     }
+
+
+def problem(problem: Problem) -> dict[str, Any]:
+    return {"code": problem.code, "path": problem.path, "line": problem.line, "message": problem.message}

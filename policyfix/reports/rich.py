@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.markup import escape
 
-from policyfix import sources
 from policyfix.finding import Finding, Result, Severity, Tier
-from policyfix.reports import problem
+from policyfix.reports import line_of_problem
 
 CONTEXT = 1  # lines around the one that a finding points at
 
 
-def show(result: Result) -> None:
-    """Writes to standard output; colours only where that is a terminal."""
-    console = Console(highlight=False, soft_wrap=True)
+def show(result: Result, file: TextIO) -> None:
+    """Writes to a stream; colours only where that is a terminal."""
+    console = Console(file=file, highlight=False, soft_wrap=True)
     lines: dict[str, list[str]] = {}
     for finding in result.findings:
         if finding.path not in lines:
-            lines[finding.path] = sources.read(Path(finding.path)).text.splitlines()
+            lines[finding.path] = result.lines(finding.path)
         _show(finding, lines[finding.path], console)
     for each in result.problems:
-        console.print(f"[bold red]error[/] {escape(problem(each))}\n")
+        console.print(f"[bold red]error[/] {escape(line_of_problem(each))}\n")
     console.print(_summary(result))
 
 
 def _show(finding: Finding, lines: list[str], console: Console) -> None:
     colour = "red" if finding.severity is Severity.ERROR else "yellow"
     console.print(f"[bold {colour}]{finding.code}[/] [bold]{finding.name}[/]: {escape(finding.message)}")
-    console.print(
-        f"  [cyan]-->[/] {escape(finding.path)}:{finding.line}:{finding.column} in {finding.symbol}"
-    )
+    within = f" in {finding.symbol}" if finding.symbol else ""
+    console.print(f"  [cyan]-->[/] {escape(finding.path)}:{finding.line}:{finding.column}{within}")
     first, last = max(1, finding.line - CONTEXT), min(len(lines), finding.line + CONTEXT)
     width = len(str(last))
     for number in range(first, last + 1):
@@ -53,8 +51,10 @@ def _show(finding: Finding, lines: list[str], console: Console) -> None:
 
 def _summary(result: Result) -> str:
     files = f"{result.files} file{'' if result.files == 1 else 's'}"
+    if result.known:
+        files += f", besides {result.known} known"
     if not result.findings and not result.problems:
-        return f"[bold green]No defects[/] in {files}."
+        return f"[bold green]No {'new ' if result.known else ''}defects[/] in {files}."
     counts = [f"{len(result.findings)} finding{'' if len(result.findings) == 1 else 's'}"]
     if result.problems:
         counts.append(f"{len(result.problems)} error{'' if len(result.problems) == 1 else 's'}")

@@ -1,0 +1,1 @@
+"""Codemods of the family PF9."""

@@ -1,0 +1,1 @@
+"""PF9: how policyfix itself is used."""

@@ -1,0 +1,2 @@
+# policyfix: file-ignore[missing-stamp]  # expect: PF902
+value = 1

@@ -1,0 +1,1 @@
+value = 1  # policyfix: ingore[PF201]  # expect: PF902

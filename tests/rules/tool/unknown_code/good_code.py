@@ -1,0 +1,1 @@
+value = 1  # policyfix: ignore[PF201]

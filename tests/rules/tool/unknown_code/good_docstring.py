@@ -1,0 +1,5 @@
+def read():
+    """Silence it with
+
+    # policyfix: ignore[CODE]
+    """

@@ -1,0 +1,2 @@
+# policyfix: file-ignore[PF201] -- all known
+value = 1

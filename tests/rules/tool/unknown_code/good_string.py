@@ -1,0 +1,1 @@
+value = "# policyfix: ignore[PF2O1]"

@@ -1,0 +1,1 @@
+value = 1  # policyfix: ignore[PF900, PF902, unused-suppression]

@@ -1,0 +1,2 @@
+# https://example.org/policyfix:ignore[PF999]
+value = 1

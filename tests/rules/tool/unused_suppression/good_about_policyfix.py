@@ -1,0 +1,3 @@
+# policyfix: see the manual
+# what policyfix: finds
+value = 1

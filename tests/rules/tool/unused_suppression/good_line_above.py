@@ -1,0 +1,14 @@
+import torch
+from torch import nn
+
+
+class Keeper(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 8)
+        self._state = None
+
+    def forward(self, x):
+        # policyfix: ignore[PF201] -- the caller detaches it
+        out, self._state = self.lstm(x, self._state)
+        return out
