@@ -144,7 +144,7 @@ def _mismatch(value: Any, schema: Mapping[str, Any], key: str) -> str | None:
     return next((wrong for k, v, s in inner if (wrong := _mismatch(v, s, k)) is not None), None)
 
 
-_KINDS: dict[str, tuple[str, type]] = {
+_KINDS: dict[str, tuple[str, Any]] = {
     "array": ("a list of strings", list),
     "boolean": ("true or false", bool),
     "object": ("a table", dict),

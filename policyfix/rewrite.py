@@ -20,7 +20,8 @@ from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply
-from policyfix.rule import Finding, Rule, Tier
+from policyfix.finding import Finding, Result, Tier
+from policyfix.rule import Rule
 from policyfix.screen import Screen
 
 MAX_PASSES = 10
@@ -167,7 +168,7 @@ def _read(path: Path) -> sources.Source:
         raise RewriteError(f"{error}; nothing is written") from error
 
 
-def _refuse_new(result: engine.Result, before: engine.Result, first: set[tuple[str, str, str]]) -> None:
+def _refuse_new(result: Result, before: Result, first: set[tuple[str, str, str]]) -> None:
     """Raises where edits brought in a finding that was not there at first, or a problem. Suppressions that
     are out of use now are no harm: the next pass removes them."""
     fresh = [

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from policyfix.config import did_you_mean
-from policyfix.facts.ir import Span
+from policyfix.facts.ir import Range
 
 MARKER = b"policyfix:"
 WORDS = ("ignore", "file-ignore")
@@ -30,7 +30,7 @@ class Suppression:
     """One comment, and the lines that it speaks of: of a statement, of a whole class or function where it
     stands at the header, or of the file."""
 
-    span: Span
+    range: Range
     first: int
     last: int
     names: tuple[str, ...]
@@ -100,8 +100,8 @@ def _suppressions(
         names = tuple(n.strip() for n in (found["names"] or "").split(",") if n.strip())
         is_file = found["word"] == "file-ignore"
         first, last = (1, 2**31) if is_file else _extent(index, statements)
-        span = Span(row, column + found.start() + 1, row, column + found.end() + 1)
-        yield Suppression(span, first, last, names, found["reason"], trouble)
+        place = (row, column + found.start() + 1, row, column + found.end() + 1)
+        yield Suppression(place, first, last, names, found["reason"], trouble)
 
 
 def _trouble(found: re.Match[str]) -> str | None:

@@ -14,7 +14,7 @@ class RemoveSuppression(Codemod[SuppressedFile]):
 
     def plan(self, finding: Finding, file: SuppressedFile, tree: SourceTree) -> Plan | Refusal:
         place = (finding.line, finding.column)
-        suppression = next(s for s in file.suppressions if (s.span.line, s.span.column) == place)
+        suppression = next(s for s in file.suppressions if s.range[:2] == place)
         if file.lacks_reason(suppression):
             return Refusal("write the reason after --, or remove the comment")
         start = tree.offset(finding.line, finding.column - 1)

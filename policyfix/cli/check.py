@@ -80,8 +80,8 @@ def check(
         raise click.UsageError(f"there is no Python file under {', '.join(map(str, setup.paths))}")
     for name, path in outputs:
         try:
-            with path.open("w", encoding="utf-8") as file:
-                reports.write(result, name, setup.rules, file)
+            with path.open("w", encoding="utf-8") as opened:
+                reports.write(result, name, setup.rules, opened)
         except OSError as error:
             raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
     shown = "statistics" if statistics else output_format or setup.settings.output_format

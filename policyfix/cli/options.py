@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -77,10 +78,11 @@ def configured(command: Command) -> Command:
     """Gives a command the options that pick files and rules; it gets them as one `setup`."""
 
     @wraps(command)
-    def run(*arguments: Any, **given: Any) -> Any:
+    def unpacked(*arguments: Any, **given: Any) -> Any:
         mine = {name: given.pop(name) for name in signature(_setup).parameters if name in given}
         return command(*arguments, setup=_setup(**mine), **given)
 
+    run: Command = unpacked
     for option in reversed(_OPTIONS):
         run = option(run)
     return run
@@ -178,7 +180,7 @@ def _standard_input(path: Path) -> dict[Path, Source]:
     from policyfix import sources
 
     try:
-        source = sources.decode(click.get_binary_stream("stdin").read(), str(path))
+        source = sources.decode(sys.stdin.buffer.read(), str(path))
     except sources.SourceError as error:
         raise click.UsageError(str(error)) from None
     return {path.absolute(): source}
