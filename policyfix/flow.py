@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from policyfix.facts import ir
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
@@ -434,13 +435,7 @@ class Run:
     def _join(self, states: list[State]) -> State:
         if len(states) == 1:
             return states[0]
-        names: dict[str, Value] = {}
-        for name in {n for s in states for n in s.names}:
-            names[name] = either(s.names[name] for s in states if name in s.names)
-        heap: dict[tuple[Thing, str], Value] = {}
-        for key in {k for s in states for k in s.heap}:
-            heap[key] = either(s.heap[key] for s in states if key in s.heap)
-        return State(names, heap)
+        return State(_either_of([s.names for s in states]), _either_of([s.heap for s in states]))
 
     # ------------------------------------------------------------------------------- statements
 
@@ -1409,6 +1404,20 @@ class Run:
 
 def _is_bool(value: Value) -> bool:
     return isinstance(value, Term) and (value.op == "not" or value.op.startswith("compare"))
+
+
+K = TypeVar("K")
+
+
+def _either_of(contents: list[dict[K, Value]]) -> dict[K, Value]:
+    """What each name holds after paths that come together: mostly what it held before they parted."""
+    first, *others = contents
+    joined = dict(first)
+    for other in others:
+        for name, value in other.items():
+            held = joined.get(name, value)
+            joined[name] = held if held is value else either([held, value])
+    return joined
 
 
 def _inside(value: Value) -> Value:

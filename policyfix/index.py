@@ -36,7 +36,7 @@ class Headers:
 
     classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     aliases: tuple[tuple[bytes, bytes], ...]
-    imports: tuple[tuple[bytes, bytes], ...]  # (name, module as written)
+    imports: tuple[tuple[bytes, bytes], ...]  # (module, names) as written
     speaking: frozenset[bytes]  # classes that speak of a recurrent core or of the observation
 
 
@@ -46,12 +46,13 @@ def scan(data: bytes, observation_key: str) -> Headers:
     written = [(header[1], _NAME.findall(header[2])) for header in headers]
     classes = tuple((name, tuple(b.rpartition(b".")[2] for b in bases)) for name, bases in written)
     imported = _FROM_IMPORT.findall(data)
-    aliases = [(new, old) for _, names in imported for old, new in _ALIAS.findall(names)]
+    aliases = [(new, old) for _, names in imported if b" as " in names for old, new in _ALIAS.findall(names)]
     if not classes:  # it may still hand on what others define
-        return Headers((), tuple(aliases), _names(imported), frozenset())
+        return Headers((), tuple(aliases), tuple(imported), frozenset())
     aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
     dotted = {base for _, bases in written for base in bases if b"." in base}
-    imports = _names(imported) + tuple(_through_modules(dotted, imported, _IMPORT.findall(data)))
+    through = _through_modules(dotted, imported, _IMPORT.findall(data)) if dotted else ()
+    imports = (*imported, *through)
     words = (observation_key.encode(), *_CORE_WORDS)
     if not any(word in data for word in words):
         return Headers(classes, tuple(aliases), imports, frozenset())
@@ -83,14 +84,10 @@ def _speaking(data: bytes, headers: list[re.Match[bytes]], word: re.Pattern[byte
     return frozenset(header[1] for header in headers if header.start() in spoken)
 
 
-def _names(imported: list[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
-    return tuple((n, module) for module, names in imported for n in _NAME.findall(names) or [b"*"])
-
-
 def _through_modules(
     dotted: Iterable[bytes], imported: Iterable[tuple[bytes, bytes]], plain: Iterable[bytes]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """(name, module) of bases that are reached through an imported module: `base.Recurrent`."""
+    """(module, name) of bases that are reached through an imported module: `base.Recurrent`."""
     modules = {new: old for names in plain for old, new in _ALIAS_OF_MODULE.findall(names)}
     for package, names in imported:
         joint = b"" if package.endswith(b".") else b"."
@@ -100,7 +97,7 @@ def _through_modules(
     for base in dotted:
         prefix, _, name = base.rpartition(b".")
         head, dot, rest = prefix.partition(b".")
-        yield name, modules.get(head, head) + dot + rest
+        yield modules.get(head, head) + dot + rest, name
 
 
 @cache
@@ -164,8 +161,10 @@ def _follow_imports(
         asked.add((path, name))
         header = known[path]
         spellings = {name, *(old for new, old in header.aliases if new == name)}
-        for imported, module in header.imports:
-            if imported not in spellings and imported != b"*":
+        for module, names in header.imports:
+            if b"*" not in names and not any(spelling in names for spelling in spellings):
+                continue
+            if spellings.isdisjoint(_NAME.findall(names) or spellings):
                 continue
             found = find(module.decode(errors="replace"), path)
             if found is None:

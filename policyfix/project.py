@@ -346,9 +346,19 @@ class Project:
             found = self._at(root, parts)
             if found is not None:
                 return found
-        tails = (Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py"))
-        found_all = [p for p in self._known if any(_ends_with(p, tail) for tail in tails)]
+        # A file's folders, from its own name upwards, against the import's; a package is its `__init__.py`.
+        found_all = [p for p, tail in self._by_module.get(parts[-1], ()) if tail[-len(parts) :] == parts]
         return found_all[0] if len(found_all) == 1 else None
+
+    @cached_property
+    def _by_module(self) -> dict[str, list[tuple[Path, list[str]]]]:
+        """Known files and the dotted names that they may answer to, by the last part."""
+        found: dict[str, list[tuple[Path, list[str]]]] = {}
+        for path in self._known:
+            if path.suffix == ".py":
+                parts = [*path.parts[:-1], *([] if path.stem == "__init__" else [path.stem])]
+                found.setdefault(parts[-1], []).append((path, parts))
+        return found
 
     def external(self, dotted: str) -> Symbol:
         """Something outside the project: a class of a knowledge file where one describes it."""
@@ -424,10 +434,6 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # the engine says so
         return b""
-
-
-def _ends_with(path: Path, tail: Path) -> bool:
-    return path.parts[-len(tail.parts) :] == tail.parts
 
 
 def _c3(cls: LinkedClass, bases: list[LinkedClass | External]) -> tuple[LinkedClass | External, ...] | None:

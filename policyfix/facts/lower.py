@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, cast
 
 import libcst as cst
@@ -299,10 +301,11 @@ class _Lowering:
         return ir.Name(node.value)
 
     def _number(self, node: cst.Integer | cst.Float | cst.Imaginary) -> ir.Expr:
-        return ir.Literal(node.evaluated_value)
+        return ir.Literal(_evaluated(node.value))
 
     def _string(self, node: cst.SimpleString | cst.ConcatenatedString) -> ir.Expr:
-        value = node.evaluated_value
+        simple = isinstance(node, cst.SimpleString)
+        value = _evaluated(node.value) if simple else node.evaluated_value
         if value is not None:
             return ir.Literal(value)
         return ir.Opaque()
@@ -478,6 +481,12 @@ _SYMBOLS: dict[type[cst.CSTNode], str] = {
     cst.LeftShiftAssign: "<<=",
     cst.RightShiftAssign: ">>=",
 }
+
+
+@lru_cache(maxsize=4096)
+def _evaluated(text: str) -> object:
+    """The value of a literal: the same few come up again and again."""
+    return literal_eval(text)
 
 
 def _operator(node: cst.CSTNode) -> str:
