@@ -1,4 +1,4 @@
-"""Which rules run: by code, prefix or name, the more exact selector having the last word."""
+"""Which rules run, and what is told of their findings: what settings say, once the rules are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from policyfix.config import ConfigError, Settings, did_you_mean
-from policyfix.rule import Rule
+from policyfix.rule import Rule, Severity
+from policyfix.screen import Screen
 
 RuleType = type[Rule[Any]]
 ALL = "ALL"
@@ -25,10 +26,27 @@ def choose(settings: Settings, rules: Iterable[RuleType]) -> tuple[RuleType, ...
     return tuple(r for r in known if _runs(r, settings))
 
 
-def codes(selectors: Iterable[str], rules: Iterable[RuleType], where: str) -> frozenset[str]:
-    """The codes that selectors name. Raises `ConfigError`, which says `where`, for one that names no rule."""
+def screen(settings: Settings, rules: Iterable[RuleType], is_partial: bool) -> Screen:
+    """What the settings say about findings. `rules` are all that there are. Raises `ConfigError`."""
     known = tuple(rules)
-    return frozenset(rule.code for selector in selectors for rule in _matched(selector, known, where))
+
+    def codes(selectors: Iterable[str], where: str) -> frozenset[str]:
+        return frozenset(r.code for s in selectors for r in _matched(s, known, settings.of(where)))
+
+    return Screen(
+        silent=tuple(
+            (glob, codes(names, f"per-file-ignores.{glob!r}"))
+            for glob, names in settings.per_file_ignores.items()
+        ),
+        severities={
+            code: Severity(severity)
+            for selector, severity in sorted(settings.severity.items(), key=lambda item: len(item[0]))
+            for code in codes([selector], "severity")  # the longer selector is the more exact one
+        },
+        require_reason=settings.require_reason,
+        root=settings.root,
+        is_partial=is_partial,
+    )
 
 
 def _matched(selector: str, rules: tuple[RuleType, ...], where: str) -> list[RuleType]:

@@ -81,9 +81,9 @@ def check(
     for name, path in outputs:
         try:
             with path.open("w", encoding="utf-8") as opened:
-                reports.write(result, name, setup.rules, opened)
+                reports.write(result, name, opened)
         except OSError as error:
             raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
     shown = "statistics" if statistics else output_format or setup.settings.output_format
-    reports.write(result, shown, setup.rules, sys.stdout)
+    reports.write(result, shown, sys.stdout)
     context.exit(result.exit_code)

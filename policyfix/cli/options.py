@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import cached_property, wraps
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,18 +60,53 @@ _OPTIONS: tuple[Decorator, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setup:
-    """What a run is about: the files, the contract, the rules, and what becomes of their findings."""
+    """What a run is about: the files, the contract, the rules, and what becomes of their findings. What takes
+    time to load is only made when it is asked for."""
 
     paths: tuple[Path, ...]
     settings: config.Settings
-    contract: Contract
     contract_file: Path | None
-    rules: tuple[type[Rule[Any]], ...]
-    walk: Walk
-    screen: Screen
     overlay: Mapping[Path, Source]
+
+    @property
+    def walk(self) -> Walk:
+        from policyfix.sources import Walk
+
+        given = self.settings
+        return Walk(given.exclude, given.root, given.force_exclude, given.respect_gitignore)
+
+    @cached_property
+    def contract(self) -> Contract:
+        from policyfix import contract as contracts
+
+        try:
+            return contracts.load(self.contract_file)
+        except contracts.ContractError as error:
+            raise click.UsageError(str(error)) from None
+
+    @cached_property
+    def _chosen(self) -> tuple[tuple[type[Rule[Any]], ...], Screen]:
+        from policyfix import selection
+        from policyfix.rule import discover
+
+        is_partial = any(not path.is_dir() for path in self.paths)
+        try:
+            rules = selection.choose(self.settings, discover())
+            return rules, selection.screen(self.settings, discover(), is_partial)
+        except config.ConfigError as error:
+            raise click.UsageError(str(error)) from None
+
+    @property
+    def rules(self) -> tuple[type[Rule[Any]], ...]:
+        """The rules that run."""
+        return self._chosen[0]
+
+    @property
+    def screen(self) -> Screen:
+        """What is told of what they find."""
+        return self._chosen[1]
 
 
 def configured(command: Command) -> Command:
@@ -102,11 +137,7 @@ def _setup(
     isolated: bool,
     stdin_filename: Path | None = None,
 ) -> Setup:
-    from policyfix import selection, sources
-    from policyfix.rule import Severity, discover
-    from policyfix.screen import Screen
-
-    overlay: dict[Path, sources.Source] = {}
+    overlay: Mapping[Path, Source] = {}
     if STANDARD_INPUT in paths or stdin_filename is not None:
         if paths not in ((), (STANDARD_INPUT,)):
             raise click.UsageError("standard input is checked alone: give no other paths")
@@ -128,39 +159,11 @@ def _setup(
             force_exclude=force_exclude or settings.force_exclude,
             respect_gitignore=settings.respect_gitignore and not no_respect_gitignore,
         )
-        rules = discover()
-        chosen = selection.choose(settings, rules)
-        silent = tuple(
-            (glob, selection.codes(names, rules, f"{settings.of('per-file-ignores')}.{glob!r}"))
-            for glob, names in settings.per_file_ignores.items()
-        )
-        severities = {
-            code: Severity(severity)
-            for selector, severity in sorted(settings.severity.items(), key=lambda item: len(item[0]))
-            for code in selection.codes([selector], rules, settings.of("severity"))
-        }
     except config.ConfigError as error:
         raise click.UsageError(str(error)) from None
     if contract is None and settings.contract is not None:
         contract = settings.path(settings.contract)
-    return Setup(
-        paths=paths,
-        settings=settings,
-        contract=load_contract(contract),
-        contract_file=contract,
-        rules=chosen,
-        walk=sources.Walk(
-            settings.exclude, settings.root, settings.force_exclude, settings.respect_gitignore
-        ),
-        screen=Screen(
-            silent=silent,
-            severities=severities,
-            require_reason=settings.require_reason,
-            root=settings.root,
-            is_partial=any(not path.is_dir() for path in paths),
-        ),
-        overlay=overlay,
-    )
+    return Setup(paths, settings, contract, overlay)
 
 
 def _settings(config_file: Path | None, start: Path) -> config.Settings:
@@ -184,16 +187,6 @@ def _standard_input(path: Path) -> dict[Path, Source]:
     except sources.SourceError as error:
         raise click.UsageError(str(error)) from None
     return {path.absolute(): source}
-
-
-def load_contract(path: Path | None) -> Contract:
-    """The contract, or a usage error that says what is wrong with it."""
-    from policyfix import contract as contracts
-
-    try:
-        return contracts.load(path)
-    except contracts.ContractError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def existing(given: tuple[Path, ...]) -> tuple[Path, ...]:

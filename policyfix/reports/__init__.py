@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from policyfix.finding import Finding, Problem, Result
-from policyfix.rule import Rule
-
-Rules = Sequence[type[Rule[Any]]]
 
 
-def write(result: Result, output_format: str, rules: Rules, file: TextIO) -> None:
-    """Writes a result to a stream, in one of `config.FORMATS`. `rules` are those that ran."""
+def write(result: Result, output_format: str, file: TextIO) -> None:
+    """Writes a result to a stream, in one of `config.FORMATS`."""
     module = importlib.import_module(f"policyfix.reports.{output_format}")
     if output_format == "rich":
         module.show(result, file)
         return
-    text = module.render(result, rules)
+    text = module.render(result)
     file.write(f"{text}\n" if text else "")
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from policyfix.finding import Result
-from policyfix.reports import Rules, line_of, line_of_problem, relative
+from policyfix.reports import line_of, line_of_problem, relative
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
     lines = []
     for f in result.findings:
         # A range of columns is only drawn on a single line.

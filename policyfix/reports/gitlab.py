@@ -6,10 +6,10 @@ import hashlib
 import json
 
 from policyfix.finding import Result, Severity
-from policyfix.reports import Rules, fingerprints, relative
+from policyfix.reports import fingerprints, relative
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
     issues = [
         {
             "description": f"{f.code} {f.message}",

@@ -7,12 +7,11 @@ from collections import Counter
 from typing import Any
 
 from policyfix.finding import Finding, Problem, Result
-from policyfix.reports import Rules
 
 VERSION = 1
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
     """One JSON object."""
     document = {
         "version": VERSION,

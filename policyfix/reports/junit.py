@@ -6,12 +6,12 @@ import re
 from xml.etree import ElementTree
 
 from policyfix.finding import Result
-from policyfix.reports import Rules, line_of, line_of_problem, relative
+from policyfix.reports import line_of, line_of_problem, relative
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
     failures, errors = len(result.findings), len(result.problems)
     suite = ElementTree.Element("testsuite", name="policyfix", failures=str(failures), errors=str(errors))
     for f in result.findings:

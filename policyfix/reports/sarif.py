@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 from policyfix import __version__
 from policyfix.finding import Finding, Problem, Result
-from policyfix.reports import Rules, fingerprints, relative
-from policyfix.rule import Rule
+from policyfix.reports import fingerprints, relative
+from policyfix.rule import Rule, discover
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
+    rules = discover()
     index = {rule.code: number for number, rule in enumerate(rules)}
     document = {
         "$schema": SCHEMA,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from policyfix.finding import Result
-from policyfix.reports import Rules, line_of_problem
+from policyfix.reports import line_of_problem
 
 
-def render(result: Result, rules: Rules) -> str:
+def render(result: Result) -> str:
     counts = Counter((f.code, f.name) for f in result.findings)
     fixable = Counter(f.code for f in result.findings if f.fix is not None)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
