@@ -3,10 +3,11 @@
     python benchmarks/corpus.py FOLDER [--fetch] [--preview] [--repository NAME]
 
 `tests/data/corpus/labels.yaml` says for each class what must be reported. FOLDER holds the checkouts, one
-`owner+name@commit` each (twelve digits); `--fetch` clones the missing ones from GitHub. A label that asks for
-a code is a hit where the code stands at the class, or at its net or bases (`at`); else it is a miss. A finding at
-a labelled class that no label asks for is a false alarm, and so is any finding in a repository that is otherwise
-labelled silent; other findings are listed as not judged. Codes marked `open` count for nothing.
+`owner+name@commit` each (twelve digits); `--fetch` clones the missing ones from GitHub. A label that asks
+for a code is a hit where the code stands at the class, or at its net or bases (`at`); else it is a miss. A
+finding at a labelled class that no label asks for is a false alarm, and so is any finding in a repository
+that is otherwise labelled silent; other findings are listed as not judged. Codes marked `open` count for
+nothing.
 """
 
 from __future__ import annotations
@@ -183,9 +184,8 @@ def main() -> None:
         for line in judge(repository, found, known, scores):
             print(line)
         judged += len(repository.labels)
-    print(
-        f"\n{judged} classes\n{'family':<12}{'hits':>6}{'misses':>8}{'alarms':>8}{'precision':>11}{'recall':>8}"
-    )
+    print(f"\n{judged} classes")
+    print(f"{'family':<12}{'hits':>6}{'misses':>8}{'alarms':>8}{'precision':>11}{'recall':>8}")
     for digit, family in FAMILIES.items():
         score = scores[digit]
         print(

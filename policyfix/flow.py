@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TypeVar
 
 from policyfix.facts import ir
@@ -228,6 +229,16 @@ class Run:
         for name in attributes:
             if self._state.heap.get((thing, name)) == NONE:
                 del self._state.heap[(thing, name)]
+
+    def open_flags(self, root: Thing) -> None:
+        """Flags and numbers that a method gives another value are not what the constructor set, after the
+        first call at the latest."""
+        for thing in self.instances(root).values():
+            for cls in () if thing.cls is None else thing.cls.linked:
+                for name, value in (c for f in cls.facts.functions for c in _given(f)):
+                    held = self._state.heap.get((thing, name))
+                    if isinstance(held, Const) and held not in (NONE, value):
+                        del self._state.heap[(thing, name)]
 
     def term(self, op: str, *args: Value) -> Term:
         key = (op, *args)
@@ -1418,6 +1429,28 @@ def _either_of(contents: list[dict[K, Value]]) -> dict[K, Value]:
             held = joined.get(name, value)
             joined[name] = held if held is value else either([held, value])
     return joined
+
+
+@cache
+def _given(function: ir.FunctionFacts) -> frozenset[tuple[str, Const | None]]:
+    """Attributes that a method gives a value, with the constant where it is one. A constructor's do not
+    count: they are what an instance starts with."""
+    if function.name == "__init__" or not function.parameters:
+        return frozenset()
+    receiver = ir.Name(function.parameters[0].name)
+    found: set[tuple[str, Const | None]] = set()
+    for node in ir.nodes(function.body):
+        match node:
+            case ir.Assign(targets=targets, value=value):
+                constant = Const(value.value) if isinstance(value, ir.Literal) else None
+            case ir.AugAssign(target=target):
+                targets, constant = (target,), None
+            case _:
+                continue
+        for part in ir.nodes(targets):
+            if isinstance(part, ir.Attribute) and part.value == receiver:
+                found.add((part.name, constant))
+    return frozenset(found)
 
 
 def _inside(value: Value) -> Value:

@@ -151,6 +151,7 @@ class PolicyClass:
         traces = [Trace(), Trace()]
         if self.forward is not None:
             function, owner = self.forward
+            run.open_flags(thing)
             run.recall(thing, kept)
             actions: tuple[Value, Value] = (NONE, run.term("action"))
             for mode, action in enumerate(actions):
