@@ -1,4 +1,4 @@
-"""Work beside the main work, in a process of its own where that pays."""
+"""Work beside the main work, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def aside(work: Callable[[], T], pays: bool) -> Callable[[], T]:
+def aside(work: Callable[[], T]) -> Callable[[], T]:
     """Starts work that returns something picklable and leaves nothing behind; call what comes back for its
-    result. Where no second process pays, or none can be had, the work is done then."""
-    if not pays or not hasattr(os, "fork") or (os.cpu_count() or 1) < 2:
+    result. Where no second process can be had, the work is done then."""
+    if not hasattr(os, "fork"):
         return work
     reading, writing = os.pipe()
     try:

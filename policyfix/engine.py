@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import Subject, find
 
-WORTH_A_PROCESS = 500_000  # bytes of Python whose syntax takes longer to check than a process to start
+# In bytes of Python whose syntax is checked, about 4 MB a second: from where on a process more is worth
+# starting, and how much longer it takes to lower, run and ask than just to parse.
+WORTH_A_PROCESS = 600_000
+ANALYSIS = 12
 
 
 def check(
@@ -28,125 +33,178 @@ def check(
     walk: sources.Walk = sources.Walk(),  # noqa: B008 - frozen
     screen: Screen = Screen(),  # noqa: B008 - frozen
     cache: Cache | None = None,
+    processes: int = 1,
 ) -> Result:
-    """Checks the Python files under the paths. `rules` are those that run, `screen` decides what is told."""
+    """Checks the Python files under the paths. `rules` are those that run, `screen` decides what is told. The
+    subjects of a result are kept where one process did all of the work."""
     paths = list(paths)
     selection = sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
     reader = Reader(contract.observation_key, overlay, cache)
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
-    result = Result(files=len(files), overlay=overlay or {})
 
     headers = {path: h for path in files if (h := reader.headers(path)) is not None}
-    candidates = set(index.candidates(headers, project.locate, reader.headers))
+    candidates = dict.fromkeys(p for p in index.candidates(headers, project.locate, reader.headers))
     others = reader.unproved(path for path in headers if path not in candidates)
-    pays = sum(source.size for path in others if (source := reader.source(path))) > WORTH_A_PROCESS
-    broken = aside(lambda: reader.broken(others), pays)
-    for path in files:
-        module = project.module(path) if path in candidates else None
-        if module is not None:
-            for subject in find(project, module, contract):
-                _ask(subject, chosen, result)
-    reader.problems.update(broken())
-    reader.remember(path for path in others if path not in reader.problems)
-    found = _screened(_settle(result, files), result, chosen, screen, contract, files, reader)
-    result.findings = _with_fixes(found, result.subjects, reader)
-    result.problems += [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
+    hearing = _Hearing(project, reader, contract, chosen, files)
+    work = [(ANALYSIS * reader.size(path), path) for path in candidates]
+    shares = _shares(work + [(reader.size(path), path) for path in others], processes)
+    elsewhere = [aside(partial(hearing.hear, share, candidates)) for share in shares[1:]]
+    heard = [hearing.hear(shares[0], candidates), *(join() for join in elsewhere)]
+
+    problems = {path: problem for part in heard for path, problem in part.unreadable.items()}
+    reader.remember(path for path in others if path not in problems)
+    result = Result(files=len(files), overlay=overlay or {})
+    result.problems = [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
+    result.problems += [problem for part in heard for problem in part.failures]
     result.problems += [
-        Problem(files[p], problem.line, problem.message)
-        for p, problem in reader.problems.items()
-        if p in files
+        Problem(files[p], problem.line, problem.message) for p, problem in problems.items() if p in files
     ]
-    result.problems.sort(key=lambda p: (p.path, p.line or 0, p.message))
+    result.problems = sorted(set(result.problems), key=lambda p: (p.path, p.line or 0, p.message))
+    if len(heard) == 1:
+        result.subjects = hearing.subjects
+    found = _settle(
+        [f for part in heard for f in part.findings], {k: b for h in heard for k, b in h.bases.items()}
+    )
+    commented = [(files[path], source) for path in files if (source := reader.commented(path)) is not None]
+    result.findings = _screened(found, hearing, screen, commented, is_whole=not result.problems)
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = [path.absolute() for path in paths if path.is_dir()]
-    absent = {p for p in project.absent if not any(p.is_relative_to(folder) for folder in folders)}
-    result.inputs = (reader.asked - files.keys()) | absent
+    absent = {p for h in heard for p in h.absent if not any(p.is_relative_to(folder) for folder in folders)}
+    result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
     return result
 
 
-def _ask(subject: Subject, rules: Iterable[Rule[Any]], result: Result) -> None:
-    """All rules about one subject. A rule that fails is a problem of ours, and is said so."""
-    result.subjects[(subject.path, subject.name)] = subject
-    for each in rules:
-        if not isinstance(subject, each.on):
-            continue
-        try:
-            found = list(each.check(subject))
-        except Exception as error:  # one rule on one class must not take the rest down
-            message = (
-                f"{each.code} failed on {subject.name}: {type(error).__name__}: {error} (please report it)"
-            )
-            result.problems.append(Problem(subject.path, subject.header.span.line, message))
-            continue
-        result.findings += dict.fromkeys(found)
+def _shares(work: list[tuple[int, Path]], processes: int) -> list[list[Path]]:
+    """Work, by weight, cut into shares of about the same weight; neighbours stay together, for they share
+    what they import."""
+    total = sum(weight for weight, _ in work)
+    count = max(1, min(processes, total // WORTH_A_PROCESS))
+    shares: list[list[Path]] = [[] for _ in range(count)]
+    before = 0
+    for weight, path in work:
+        shares[min((before + weight // 2) * count // max(total, 1), count - 1)].append(path)
+        before += weight
+    return shares
 
 
-def _settle(result: Result, files: Mapping[Path, str]) -> list[Finding]:
-    """One finding for one defect: what a base already answers for is not repeated for its subclasses, and
-    what stands outside the checked files is shown at the class that is."""
+@dataclass(slots=True)
+class _Heard:
+    """What came of some files: plain data, which can travel between processes."""
+
+    findings: list[Finding]
+    bases: dict[tuple[str, str], tuple[tuple[str, str], ...]]  # whose defects the subjects at fault share
+    failures: list[Problem]  # of rules
+    unreadable: dict[Path, Problem]
+    asked: set[Path]
+    absent: set[Path]
+
+
+@dataclass(slots=True)
+class _Hearing:
+    """Asks the rules about the subjects of files."""
+
+    project: Project
+    reader: Reader
+    contract: Contract
+    rules: list[Rule[Any]]
+    files: Mapping[Path, str]
+    subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
+    failures: list[Problem] = field(default_factory=list)
+
+    def hear(self, paths: list[Path], candidates: Container[Path]) -> _Heard:
+        """Candidates are analysed; of the others it is enough to know that they are Python."""
+        found: list[Finding] = []
+        for path in paths:
+            module = self.project.module(path) if path in candidates else None
+            if module is not None:
+                for subject in find(self.project, module, self.contract):
+                    found += self.ask(subject)
+        self.reader.prove(path for path in paths if path not in candidates)
+        bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
+        settled = self.offer([self._shown(f) for f in _settle(found, bases)])
+        reader = self.reader
+        return _Heard(settled, bases, self.failures, reader.problems, reader.asked, self.project.absent)
+
+    def ask(self, subject: Subject) -> list[Finding]:
+        """All rules about one subject. A rule that fails is a problem of ours, and is said so."""
+        self.subjects[(subject.path, subject.name)] = subject
+        found: list[Finding] = []
+        for each in self.rules:
+            if not isinstance(subject, each.on):
+                continue
+            try:
+                found += dict.fromkeys(each.check(subject))
+            except Exception as error:  # one rule on one class must not take the rest down
+                message = f"{each.code} failed on {subject.name}: {type(error).__name__}: {error} (please report it)"
+                self.failures.append(Problem(subject.path, subject.header.span.line, message))
+        return found
+
+    def _subject(self, finding: Finding) -> Subject:
+        return self.subjects[(finding.subject_path, finding.subject)]
+
+    def _shown(self, finding: Finding) -> Finding:
+        """A finding under the name that its file was given by; at the subject, where the file was not."""
+        if Path(finding.path).absolute() not in self.files:
+            finding = finding.moved(self._subject(finding).header)
+        return finding.renamed(self.files[Path(finding.path).absolute()])
+
+    def offer(self, findings: list[Finding]) -> list[Finding]:
+        """Each finding with the fix that a codemod offers for it, or why none does."""
+        if not findings:
+            return []
+        from policyfix.codemod import Refusal, SourceTree, plan  # needs libcst; a clean run does not
+
+        trees: dict[str, SourceTree] = {}
+        offered: list[Finding] = []
+        for finding in findings:
+            if finding.elsewhere is not None:
+                reason = f"the code stands in {finding.elsewhere}: check that file too"
+                offered.append(finding.offered(None, reason))
+                continue
+            if finding.path not in trees:
+                path = Path(finding.path)
+                source = self.reader.source(path)
+                assert source is not None
+                trees[finding.path] = SourceTree(source, self.reader.tree(path))
+            outcome = plan(finding, self._subject(finding), trees[finding.path])
+            if isinstance(outcome, Refusal):
+                offered.append(finding.offered(None, outcome.reason))
+            else:
+                offered.append(finding.offered(outcome.fix, None))
+        return offered
+
+
+def _settle(
+    findings: Iterable[Finding], bases: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
+) -> list[Finding]:
+    """One finding for one defect: what a base already answers for is not repeated for its subclasses."""
+    findings = list(findings)
     settled: dict[tuple[str, int, int, str], Finding] = {}
-    faults = {(f.subject_path, f.subject, f.code) for f in result.findings}
-    for finding in result.findings:
-        subject = result.subjects[(finding.subject_path, finding.subject)]
-        if any((*base, finding.code) in faults for base in subject.inherits_from):
-            continue
-        shown = finding
-        if Path(finding.path).absolute() not in files:
-            shown = finding.moved(subject.header)
-        place = (shown.path, shown.line, shown.column, shown.code)
-        settled.setdefault(place, shown)
-    named = [f.renamed(files[Path(f.path).absolute()]) for f in settled.values()]
-    return sorted(named, key=lambda f: (f.path, f.line, f.column, f.code))
+    faults = {(f.subject_path, f.subject, f.code) for f in findings}
+    for finding in findings:
+        shared = bases[(finding.subject_path, finding.subject)]
+        if not any((*base, finding.code) in faults for base in shared):
+            settled.setdefault((finding.path, finding.line, finding.column, finding.code), finding)
+    return sorted(settled.values(), key=_place)
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.path, finding.line, finding.column, finding.code
 
 
 def _screened(
     findings: list[Finding],
-    result: Result,
-    rules: list[Rule[Any]],
+    hearing: _Hearing,
     screen: Screen,
-    contract: Contract,
-    files: Mapping[Path, str],
-    reader: Reader,
+    commented: list[tuple[str, sources.Source]],
+    is_whole: bool,
 ) -> list[Finding]:
     """What is told of the findings; the rules about suppressions are asked now that it is known."""
-    texts = [(name, source) for path, name in files.items() if (source := reader.source(path)) is not None]
     # Where something could not be read, nobody knows what else there is to find.
-    ran = frozenset(r.code for r in rules if not (result.problems or reader.problems))
-    kept, commented = screen.suppress(screen.pass_on(findings), texts, ran, contract)
-    result.findings = []
-    for file in commented:
-        _ask(file, rules, result)
-    told, _ = screen.suppress(screen.pass_on(result.findings), texts, frozenset(), contract)
-    return sorted(kept + told, key=lambda f: (f.path, f.line, f.column, f.code))
-
-
-def _with_fixes(
-    findings: list[Finding], subjects: Mapping[tuple[str, str], Subject], reader: Reader
-) -> list[Finding]:
-    """Each finding with the fix that a codemod offers for it, or why none does."""
-    if not findings:
-        return []
-    from policyfix.codemod import Refusal, SourceTree, plan  # needs libcst; a clean run does not
-
-    trees: dict[str, SourceTree] = {}
-    offered: list[Finding] = []
-    for finding in findings:
-        if finding.elsewhere is not None:
-            offered.append(
-                finding.offered(None, f"the code stands in {finding.elsewhere}: check that file too")
-            )
-            continue
-        if finding.path not in trees:
-            path = Path(finding.path)
-            source = reader.source(path)
-            assert source is not None
-            trees[finding.path] = SourceTree(source, reader.tree(path))
-        tree = trees[finding.path]
-        outcome = plan(finding, subjects[(finding.subject_path, finding.subject)], tree)
-        if isinstance(outcome, Refusal):
-            offered.append(finding.offered(None, outcome.reason))
-        else:
-            offered.append(finding.offered(outcome.fix, None))
-    return offered
+    ran = frozenset(r.code for r in hearing.rules if is_whole)
+    kept, silencing = screen.suppress(screen.pass_on(findings), commented, ran, hearing.contract)
+    asked = hearing.offer([finding for file in silencing for finding in hearing.ask(file)])
+    told, _ = screen.suppress(screen.pass_on(asked), commented, frozenset(), hearing.contract)
+    return sorted(kept + told, key=_place)

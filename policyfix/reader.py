@@ -11,7 +11,7 @@ from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
 
-from policyfix import index, sources
+from policyfix import index, sources, suppressions
 from policyfix.cache import Cache, Stat, digest, stat
 from policyfix.facts import ir
 from policyfix.finding import Problem
@@ -62,7 +62,9 @@ class Reader:
         source = self.source(path)
         if source is None:
             return None
-        entry = _Entry(now, index.scan(source.data, self._observation_key))
+        entry = _Entry(
+            now, index.scan(source.data, self._observation_key), suppressions.MARKER in source.data
+        )
         self._index[str(path.absolute())] = entry
         return entry
 
@@ -120,8 +122,18 @@ class Reader:
         """Those of the files of which it is not known yet that they are Python."""
         return [path for path in paths if (entry := self._entry(path)) is None or not entry.is_python]
 
-    def broken(self, paths: Iterable[Path]) -> dict[Path, Problem]:
-        """Problems of files that hold no subject, and need no facts: are they Python at all?"""
+    def size(self, path: Path) -> int:
+        """Bytes of a file that can be read."""
+        source = self.source(path)
+        return 0 if source is None else len(source.data)
+
+    def commented(self, path: Path) -> sources.Source | None:
+        """A file, if it may hold comments for us."""
+        entry = self._entry(path)
+        return None if entry is None or not entry.is_commented else self.source(path)
+
+    def prove(self, paths: Iterable[Path]) -> None:
+        """Notes the problem of each of these files that is no Python; their facts nobody needs."""
         for path in paths:
             source = self.source(path)
             if source is None:
@@ -132,7 +144,6 @@ class Reader:
                 refused = True
             if refused:
                 self._lower(source, path)  # libcst reads newer syntax than the interpreter may know
-        return self.problems
 
     def remember(self, proved: Iterable[Path]) -> None:
         """Keeps what was learnt of the files on disk; `proved` were found to be Python."""
@@ -150,6 +161,7 @@ class _Entry:
 
     stat: Stat | None
     headers: index.Headers
+    is_commented: bool
     is_python: bool = False
 
 

@@ -40,10 +40,6 @@ class Source:
     text: str
     encoding: str  # as `tokenize.detect_encoding` names it; "utf-8-sig" where a byte order mark stands
 
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
     def lines(self) -> list[str]:
         """The lines without their ends. Unlike for `str.splitlines`, a form feed ends none."""
         return re.split(r"\r\n|\r|\n", self.text)
