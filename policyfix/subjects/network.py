@@ -34,6 +34,11 @@ _PASSING = _LAYING_OUT | frozenset(
     "index to float clone torch.flatten torch.reshape torch.squeeze torch.unsqueeze torch.transpose "
     "torch.permute einops.rearrange torch.nn.functional.dropout torch.clone".split()
 )
+_PRODUCTS = frozenset(
+    "* @ mul matmul bmm torch.mul torch.matmul torch.bmm torch.baddbmm torch.einsum "
+    "torch.nn.functional.scaled_dot_product_attention".split()
+)
+_SUMS = frozenset("+ - add sub torch.add torch.sub".split())
 _LIKE = frozenset("view_as expand_as reshape_as type_as".split())
 _SHAPE_READS = _LIKE | frozenset(
     "size dim numel ndimension stride new_zeros new_ones new_full new_empty new_tensor torch.zeros_like "
@@ -137,7 +142,9 @@ def _followers(layer: Term, users: Mapping[Value, list[Term]], ends: set[Value])
             if _reads_shape(user, value):
                 continue
             if is_affine(user):
-                if not all(_is_affine_still(o) for o in options(user.args[1])):
+                if not all(_is_affine_still(o) for o in options(user.args[1])) or _projects(
+                    user, layer, users
+                ):
                     return []
                 followers[user] = None
             elif _passes(user, value):
@@ -145,6 +152,24 @@ def _followers(layer: Term, users: Mapping[Value, list[Term]], ends: set[Value])
             else:
                 return []
     return list(followers)
+
+
+def _projects(follower: Term, layer: Term, users: Mapping[Value, list[Term]]) -> bool:
+    """Whether a layer's output is one side of a product, or of a sum that the first layer has no part in:
+    attention and gates project both sides first."""
+    todo: list[Value] = [follower]
+    seen: set[Value] = set()
+    while todo:
+        value = todo.pop()
+        seen.add(value)
+        for user in users.get(value, ()):
+            if user.op in _PRODUCTS or user.op in _SUMS:
+                others = [a for arg in user.args for a in _flat(arg) if a not in seen and depends_on_input(a)]
+                if any(user.op in _PRODUCTS or layer not in set(walk(other)) for other in others):
+                    return True
+            elif user not in seen and user.op not in _LIKE and _passes(user, value):
+                todo.append(user)
+    return False
 
 
 def _reads_shape(user: Term, value: Value) -> bool:
@@ -183,7 +208,7 @@ def depends_on_input(value: Value) -> bool:
     """Whether a value may depend on what the forward is given; on the sizes of it alone does not count."""
     return any(
         part is UNKNOWN
-        or (isinstance(part, Term) and part.op in ("td", "parameter", "action", "earlier", "core"))
+        or (isinstance(part, Term) and part.op in ("td", "input", "parameter", "action", "earlier", "core"))
         for part in walk(value, lambda t: not (t.op in _SHAPE_READS - _LIKE or t.op == ".shape"))
     )
 

@@ -168,12 +168,25 @@ class PolicyClass:
         arguments.update({p.name: run.term("env") for p in parameters[:1] if p.default is None})
         return arguments
 
-    @staticmethod
-    def _forward_arguments(run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
+    @cached_property
+    def _takes_tensor(self) -> bool:
+        """Whether forward is given a plain tensor: by its annotation, else because no file of the class
+        speaks of TensorDicts or of the observation."""
+        assert self.forward is not None
+        function, owner = self.forward
+        parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
+        if len(parameters) > 1 and parameters[1].annotation is not None:
+            return owner.module.resolve(parameters[1].annotation) == External("torch.Tensor")
+        facts = {base.module.path: base.module.facts for base in self.cls.linked}.values()
+        return not any(
+            i.module.partition(".")[0] == "tensordict" for f in facts for i in f.imports
+        ) and not any(self.contract.observation_key in _words(base.facts) for base in self.cls.linked)
+
+    def _forward_arguments(self, run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
         names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]
         arguments = _left_open(run, function.parameters[2:])
         if len(names) > 1:
-            arguments[names[1]] = run.term("td")
+            arguments[names[1]] = run.term("input" if self._takes_tensor else "td")
         for name in _ACTION:
             if name in function.accepts and names[1:2] != [name]:
                 arguments[name] = action
@@ -320,7 +333,7 @@ class PolicyClass:
     @cached_property
     def forward_terms(self) -> tuple[Term, ...]:
         """The operations that came up in forward, in either mode, after those of the constructor."""
-        start = next((term.order for term in self.terms if term.op == "td"), None)
+        start = next((term.order for term in self.terms if term.op in ("td", "input")), None)
         return () if start is None else tuple(term for term in self.terms if term.order > start)
 
     def made(self, term: Term) -> Place | None:
