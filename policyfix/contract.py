@@ -37,6 +37,7 @@ class Contract:
     boundary_keys: tuple[str, ...]
     clip_method: str
     clip_range: str
+    l2_method: str
     parameters: tuple[tuple[str, float | int | str | bool | None], ...]
     encode: str
     decode: str
@@ -94,6 +95,7 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         boundary_keys=tuple(data["memory"]["boundary_keys"]),
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],
+        l2_method=data["weights"]["l2_method"],
         parameters=tuple(data["constructor"]["parameters"].items()),
         encode=data["net"]["encode"],
         decode=data["net"]["decode"],

@@ -224,6 +224,10 @@ class Run:
             if not all(isinstance(o, Thing) for o in options(held)):
                 self._state.heap[(thing, way[-1])] = either([held, earlier])
 
+    def replace(self, thing: Thing, attribute: str, value: Value) -> None:
+        """Somebody gives an attribute another value."""
+        self._state.heap[(thing, attribute)] = value
+
     def leave_open(self, thing: Thing, attributes: Iterable[str]) -> None:
         """Attributes that somebody else sets before the next call: None is just where they start."""
         for name in attributes:

@@ -211,7 +211,7 @@ class Project:
         self._knowledge: dict[str, Module | None] = {}
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}
-        self._assigned: dict[str, bool] = {}
+        self._said: dict[bytes, bool] = {}
         self._active: set[object] = set()
         self.absent: set[Path] = set()  # files that an import might have meant
 
@@ -234,11 +234,15 @@ class Project:
 
     def assigns(self, attribute: str) -> bool:
         """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
-        if attribute not in self._assigned:
-            # In an assignment, a tuple of targets or a loop; what a comment says counts too.
-            store = re.compile(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
-            self._assigned[attribute] = any(store.search(data) for data in map(_bytes, self._known))
-        return self._assigned[attribute]
+        # In an assignment, a tuple of targets or a loop; what a comment says counts too.
+        return self.says(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
+
+    def says(self, pattern: bytes) -> bool:
+        """Whether a pattern is found in some known file."""
+        if pattern not in self._said:
+            search = re.compile(pattern).search
+            self._said[pattern] = any(search(data) for data in map(_bytes, self._known))
+        return self._said[pattern]
 
     # ------------------------------------------------------------------------------------ names
 

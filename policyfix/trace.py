@@ -197,3 +197,8 @@ class Trace:
 
     def of(self, kind: type[E]) -> list[E]:
         return [e for e in self.events if isinstance(e, kind)]
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether nothing was called that is not understood, or handed to it."""
+        return not any(isinstance(e, (Unfollowed, Escape)) for e in self.events)

@@ -64,5 +64,8 @@ def write_stamps(td):
     td["bptt"] = td.batch_size
     td["batch"] = td.batch_size
 
-def clip_weights(module, clip_range): ...
+def clip_weights(module, clip_range):
+    for weight in module.parameters():
+        weight.data.clamp_(-clip_range, clip_range)
+
 def warn_unknown_config(policy, config, stacklevel=3): ...

@@ -254,6 +254,53 @@ class PolicyClass:
         with self._execution.run.aside():
             return self._execution.run.call(self.instance, *found, {})
 
+    def configured(
+        self, values: dict[str, Value], method: str, reset: Iterable[str] = ()
+    ) -> Configured | None:
+        """Another instance, built with these keywords as from a config, and what a method of it does. Numbers
+        that other parameters default to are left open, and so are the attributes that somebody may `reset`
+        before the call. None where that is not known."""
+        if self.constructor is None:
+            return None
+        run = Run()
+        arguments: dict[str, Value] = {
+            p.name: run.term("parameter", Const(p.name))
+            for p in self.constructor[0].parameters
+            if isinstance(p.default, ir.Literal) and type(p.default.value) in (int, float)
+        }
+        instance = run.build(self.cls, {**self._constructor_arguments(run), **arguments, **values})
+        construction, found = run.trace, self.cls.find(method)
+        if found is None:
+            return None
+        for name in reset:
+            run.replace(instance, name, run.term("attribute", instance, Const(name)))
+        trace = run.call(instance, *found, {})
+        complete = construction.complete and trace.complete
+        return Configured(instance, construction, trace) if complete else None
+
+    @cached_property
+    def resettable(self) -> frozenset[str]:
+        """Attributes with a constant that a later method or another file may replace."""
+        held = {store.attribute for store in self.construction if isinstance(store.value, Const)}
+        held |= {name for cls in self.cls.linked for name, _ in cls.facts.attributes}
+        return frozenset(filter(self.sets_later, held))
+
+    def sets_later(self, attribute: str) -> bool:
+        """Whether a method that the constructor does not run, or another file, gives an attribute a value."""
+        if self.module.project.assigns(attribute):
+            return True
+        built = {store.place.symbol for store in self.construction}
+        return any(
+            isinstance(node, ir.Attribute) and node.name == attribute
+            for cls in self.cls.linked
+            for function in cls.facts.functions
+            if function.qualname not in built
+            for statement in ir.nodes(function.body)
+            if isinstance(statement, (ir.Assign, ir.AugAssign))
+            for target in (statement.targets if isinstance(statement, ir.Assign) else (statement.target,))
+            for node in ir.nodes(target)
+        )
+
     def writes(self, key: str, mode: Trace | None = None) -> bool | None:
         """Whether forward ever writes a key into a TensorDict, in one mode or in either: yes (perhaps not
         always), no, or unknown."""
@@ -381,6 +428,15 @@ class Mode:
     name: str  # as sentences say it
     trace: Trace
     outputs: tuple[str, ...]  # what the contract wants written
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Configured:
+    """An instance that was built from a config, and what a method of it did."""
+
+    instance: Thing
+    construction: Trace
+    trace: Trace
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,171 @@
+"""What the methods of a policy do to its weights, and what its config has to say in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from policyfix.facts import ir
+from policyfix.flow import NO_GRAD
+from policyfix.project import External, Found
+from policyfix.subjects.policy import Configured, PolicyClass
+from policyfix.trace import InPlace, Place, Rebound, Store, Trace
+from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, walk
+
+# Stands for the clip range of a config: a number that no source has.
+RANGE = Const(0.0009765625001)
+
+_CLAMPS = frozenset(
+    "clamp clip clamp_min clamp_max clamp_ clip_ clamp_min_ clamp_max_ hardtanh minimum maximum "
+    "_foreach_clamp_min_ _foreach_clamp_max_ _foreach_minimum_ _foreach_maximum_".split()
+)
+# Arithmetic that a bound may be computed by.
+_NUMBERS = frozenset("- + * / ** float abs min max math.sqrt int".split())
+# What iterates over the weights of a module, or over the modules in it.
+_COLLECTIONS = frozenset(
+    prefix + name
+    for prefix in ("", "module.")
+    for name in "parameters named_parameters modules named_modules children named_children".split()
+)
+NEW_PARAMETER = "new:torch.nn.Parameter"
+_CUTTING_THE_GRAPH = frozenset("detach item tolist numpy float int".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """Weights that are given a bounded value: in place, or by being replaced."""
+
+    target: Value
+    bounds: tuple[Value, ...]
+    write: InPlace | Rebound | Store
+
+    @property
+    def place(self) -> Place:
+        return self.write.place
+
+
+def clipping(policy: PolicyClass, reset: Iterable[str] = ()) -> Configured | None:
+    """The policy built with `RANGE` as its clip range, and what its clip method then does; see `configured`.
+    None where the class shows no such method, or where something may have wrapped it."""
+    found = policy.cls.find(policy.contract.clip_method)
+    if found is None or not is_as_written(found) or policy.cls.unknown or policy.cls.is_rebuilt:
+        return None
+    return policy.configured({policy.contract.clip_range: RANGE}, policy.contract.clip_method, reset)
+
+
+def is_as_written(found: Found) -> bool:
+    """Whether a method's source is at hand, and nothing but `no_grad` wraps it."""
+    function, cls = found
+    symbols = [cls.module.resolve(d.function if isinstance(d, ir.Call) else d) for d in function.decorators]
+    return cls.module.name is None and all(isinstance(s, External) and s.name in NO_GRAD for s in symbols)
+
+
+def changes(trace: Trace) -> Iterator[InPlace | Rebound | Store]:
+    """What a method overwrites or replaces, counters and the like apart."""
+    yield from trace.of(InPlace)
+    yield from trace.of(Rebound)
+    yield from (store for store in trace.of(Store) if weights_in(store.value, attached=False))
+
+
+def clamps(trace: Trace) -> Iterator[Clamp | None]:
+    """The clamps among the changes that a method makes; None for a change that is something else."""
+    for change in changes(trace):
+        yield _clamp(change)
+
+
+def _clamp(change: InPlace | Rebound | Store) -> Clamp | None:
+    if isinstance(change, InPlace):
+        if _is_clamp(change.operation):
+            return Clamp(change.target, change.arguments, change)
+        target, value = change.target, change.value
+        if change.operation == "copy_" and change.arguments:
+            value = change.arguments[0]
+    elif isinstance(change, Rebound):
+        target, value = change.module, change.value
+    else:
+        target, value = change.thing, change.value
+    found = [p for p in walk(value) if isinstance(p, Term) and _is_clamp(p.op)]
+    return Clamp(target, found[0].args[1:], change) if len(found) == 1 else None
+
+
+def _is_clamp(operation: str) -> bool:
+    return operation.rpartition(".")[2] in _CLAMPS
+
+
+def follows_config(clamp: Clamp) -> bool:
+    """Whether a bound is made from the clip range of the config."""
+    return any(part == RANGE for bound in clamp.bounds for part in walk(bound))
+
+
+def is_fixed(bound: Value, absent: Callable[[Value], bool] = lambda _: False) -> bool:
+    """Whether a bound is made of numbers in the source alone, and of what is `absent` altogether."""
+    parts = walk(bound, lambda term: not absent(term))
+    return all(
+        (isinstance(part, Const) and (part.value is None or isinstance(part.value, (int, float))))
+        or (isinstance(part, Term) and (part.op in _NUMBERS or part.op.startswith("=")))
+        or isinstance(part, (Either, Group))
+        or absent(part)
+        for part in parts
+    )
+
+
+def number(bound: Value) -> float | None:
+    """What a bound comes to, where it is made of numbers."""
+    match bound:
+        case Const(value=int() | float() as held):
+            return float(held)
+        case Term(op="-", args=(inner,)):
+            return None if (value := number(inner)) is None else -value
+        case Term(op="*", args=(left, right)):
+            a, b = number(left), number(right)
+            return None if a is None or b is None else a * b
+        case Term(op=op, args=(inner,)) if op == "float" or op.startswith("="):
+            return number(inner)
+        case _:
+            return None
+
+
+def weights_in(value: Value, attached: bool) -> bool:
+    """Whether a value is computed from a weight; with `attached`, so that a gradient reaches it."""
+    parts = walk(value, lambda term: not attached or term.op not in _CUTTING_THE_GRAPH)
+    return any(isinstance(p, Term) and (p.op == NEW_PARAMETER or _holds(p)) for p in parts)
+
+
+def is_weight(value: Value) -> bool:
+    """Whether a value is a weight, or a view of one, that autograd knows: no detached one."""
+    while isinstance(value, Term):
+        if value.op == NEW_PARAMETER or _holds(value):
+            return True
+        if value.op == "detach" or value.op not in VIEWS | {"index", "each"}:
+            return False
+        value = value.args[0]
+    return False
+
+
+def _holds(value: Term) -> bool:
+    """Whether a term is `module.weight`, or an element of `module.parameters()`."""
+    match value:
+        case Term(op=".weight" | ".bias", args=(module,)):
+            return _is_module(module)
+        case Term(op="index", args=(Term(op="index", args=(Term(op=op), _)), Const(value=1))):
+            return op in ("named_parameters", "module.named_parameters")
+        case Term(op="index", args=(Term(op="parameters" | "module.parameters"), _)):
+            return True
+        case _:
+            return False
+
+
+def _is_module(value: Value) -> bool:
+    """Whether a value is a torch module: one that was built here, or an element of `module.modules()`."""
+    while isinstance(value, Term) and value.op in ("index", "each"):
+        value = value.args[0]
+    if isinstance(value, Thing):
+        return value.cls is not None and value.cls.is_module
+    return isinstance(value, Term) and (value.op.startswith("new:torch.nn.") or value.op in _COLLECTIONS)
+
+
+def owner(target: Value) -> Value:
+    """The instance whose weights a clamp over `parameters()` or `modules()` reaches, else the weight."""
+    while isinstance(target, Term) and target.args and target.op not in _COLLECTIONS:
+        target = target.args[0]
+    return target.args[0] if isinstance(target, Term) and target.op in _COLLECTIONS else target

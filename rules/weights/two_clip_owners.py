@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass
+from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
+from policyfix.trace import Branch
+from policyfix.values import Const, Thing
+
+
+class TwoClipOwners(Rule[PolicyClass]):
+    """A wrapper and the policy in it both clip the same weights, to different ranges.
+
+    ## What it does
+    Reports a clamp over all weights of a contract policy where the policy or a net in it has, in the same
+    call of `clip_weights`, clamped some of them to another range. Both ranges must be known, as numbers or as
+    multiples of the config's `clip_range`.
+
+    ## Why it matters
+    The narrower range wins, whichever it is: the config's range describes half of the network at best, and
+    who changes one of the two sees no effect.
+
+    ## Example
+    ```python
+    def clip_weights(self):
+        self.policy.clip_weights()  # clamps to ±clip_range
+        for weight in self.parameters():
+            weight.data.clamp_(-1, 1)
+    ```
+
+    ## Use instead
+    ```python
+    def clip_weights(self):
+        self.policy.clip_weights()
+    ```
+
+    ## Fix safety
+    None: which of the two ranges is meant, the source does not say.
+
+    ## Source
+    Metta-AI/metta at cef2d0434a: the agent clamps to ±1 what its policy is meant to clamp to `clip_range`.
+    """
+
+    code = "PF304"
+    name = "two-clip-owners"
+
+    def check(self, policy: PolicyClass) -> Iterator[Finding]:
+        if not policy.is_contract:
+            return
+        built = clipping(policy)
+        if built is None:
+            return
+        open_tests = [e for e in built.trace.of(Branch) if not isinstance(e.test, Const)]
+        certain = [
+            clamp
+            for clamp in clamps(built.trace)
+            if clamp is not None and not any(e.order < clamp.write.order < e.end for e in open_tests)
+        ]
+        for clamp in certain:
+            if owner(clamp.target) is not built.instance:
+                continue
+            others = [c for c in certain if isinstance(owner(c.target), Thing) and c.place != clamp.place]
+            if any(owner(c.target) is not built.instance and _differ(c, clamp) for c in others):
+                yield self.finding(
+                    clamp.place,
+                    "clamps weights that the policy inside has clamped to another range: the narrower wins",
+                    policy,
+                )
+                return
+
+
+def _differ(one: Clamp, other: Clamp) -> bool:
+    """Whether two clamps have known ranges, and not the same."""
+    ranges = [{None if (n := number(b)) is None else abs(n) for b in c.bounds} for c in (one, other)]
+    return None not in ranges[0] | ranges[1] and ranges[0] != ranges[1]

@@ -1,0 +1,5 @@
+from policyfix.runtime import RecurrentPolicy
+
+
+class Forager(RecurrentPolicy):
+    """Regularised by its base."""
