@@ -845,9 +845,9 @@ class Run:
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
                         return self.term("item", owner, index)
                     return self.term("td.index", owner, index)
-                held = submodules(owner)
-                if held is not None and isinstance(index, Const) and isinstance(index.value, int):
-                    return held[index.value] if -len(held) <= index.value < len(held) else UNKNOWN
+                modules = submodules(owner)
+                if modules is not None and isinstance(index, Const) and isinstance(index.value, int):
+                    return modules[index.value] if -len(modules) <= index.value < len(modules) else UNKNOWN
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
@@ -1223,11 +1223,11 @@ class Run:
             self._escape(arguments, span)
         children = submodules(module) if kind == "torch.nn.Sequential" and len(positional) == 1 else None
         if children and not keywords:
-            result = positional[0]
+            passed = positional[0]
             call = ir.Call(ir.Opaque(), (), span)
             for child in children:
-                result = self._apply(child, [result], {}, False, call)
-            return result
+                passed = self._apply(child, [passed], {}, False, call)
+            return passed
         return self.term("module", module, *arguments)
 
     def _call_external(

@@ -201,6 +201,11 @@ class PolicyClass:
         """What the constructor stores."""
         return tuple(self._execution.construction.of(Store))
 
+    @property
+    def building(self) -> Trace:
+        """What the constructor does."""
+        return self._execution.construction
+
     @cached_property
     def is_open(self) -> bool:
         """Whether code that is not followed may change what the class is, or join in when it is called: an

@@ -1,0 +1,22 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+
+class Forager(nn.Module):
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.critic = nn.Linear(64, 1)
+        self.heads = nn.ModuleList([nn.Linear(64, n) for n in env.single_action_space.nvec])
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        features = self.embed(td["env_obs"].flatten(1).float()).relu()
+        td["values"] = self.critic(features).flatten()
+        per_dimension = [head(features) for head in self.heads]
+        logits = per_dimension[0]
+        log_probs = logits.log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = torch.stack([l.softmax(-1).multinomial(1)[:, 0] for l in per_dimension], -1)
+        return td
