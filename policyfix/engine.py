@@ -34,11 +34,12 @@ def check(
     screen: Screen = Screen(),  # noqa: B008 - frozen
     cache: Cache | None = None,
     processes: int = 1,
+    selection: sources.Selection | None = None,
 ) -> Result:
-    """Checks the Python files under the paths. `rules` are those that run, `screen` decides what is told. The
-    subjects of a result are kept where one process did all of the work."""
+    """Checks the Python files under the paths, or those of a `selection` made of them. `rules` are those that
+    run, `screen` decides what is told. A result has its subjects where one process did all of the work."""
     paths = list(paths)
-    selection = sources.discover(paths, walk)
+    selection = selection or sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
     reader = Reader(contract.observation_key, overlay, cache)
     project = Project(reader.facts, files)
@@ -137,8 +138,9 @@ class _Hearing:
             try:
                 found += dict.fromkeys(each.check(subject))
             except Exception as error:  # one rule on one class must not take the rest down
-                message = f"{each.code} failed on {subject.name}: {type(error).__name__}: {error} (please report it)"
-                self.failures.append(Problem(subject.path, subject.header.span.line, message))
+                what = f"{each.code} failed on {subject.name}: {type(error).__name__}: {error}"
+                line = subject.header.span.line
+                self.failures.append(Problem(subject.path, line, f"{what} (please report it)"))
         return found
 
     def _subject(self, finding: Finding) -> Subject:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from policyfix import config
+from policyfix import cache, config
 from policyfix.cli import options
+
+if TYPE_CHECKING:
+    from policyfix import sources
+    from policyfix.finding import Result
 
 
 def _outputs(
@@ -47,6 +54,14 @@ def _outputs(
     type=click.Path(path_type=Path),
     help="Check standard input as the file of that name.",
 )
+@click.option("--no-cache", is_flag=True, help="Neither use nor keep what earlier runs learnt.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=cache.default_folder,
+    envvar="POLICYFIX_CACHE_DIR",
+    help="Where to keep what this run learns. Default: policyfix in your cache folder.",
+)
 @click.pass_context
 def check(
     context: click.Context,
@@ -55,6 +70,8 @@ def check(
     outputs: list[tuple[str, Path]],
     statistics: bool,
     show_files: bool,
+    no_cache: bool,
+    cache_dir: Path,
 ) -> None:
     """Find contract defects in the Python files under PATHS (default: the current folder; -: standard input).
 
@@ -64,18 +81,16 @@ def check(
 
     Exit status: 0 clean, 1 findings, 2 wrong usage, or a file could not be checked.
     """
-    from policyfix import engine, reports, sources
+    from policyfix import reports, sources
 
+    selection = sources.discover(setup.paths, setup.walk)
     if show_files:
-        selection = sources.discover(setup.paths, setup.walk)
         for file in selection.files:
             click.echo(str(file))
         for error in selection.unreadable:
             click.echo(f"error: {error}", err=True)
         context.exit(2 if selection.unreadable else 0)
-    result = engine.check(
-        setup.paths, setup.contract, setup.rules, overlay=setup.overlay, walk=setup.walk, screen=setup.screen
-    )
+    result = _result(setup, selection, None if no_cache else cache_dir)
     if not result.files and not setup.settings.exclude and not result.problems:
         raise click.UsageError(f"there is no Python file under {', '.join(map(str, setup.paths))}")
     for name, path in outputs:
@@ -87,3 +102,35 @@ def check(
     shown = "statistics" if statistics else output_format or setup.settings.output_format
     reports.write(result, shown, sys.stdout)
     context.exit(result.exit_code)
+
+
+def _result(setup: options.Setup, selection: sources.Selection, folder: Path | None) -> Result:
+    """What an earlier run said, where the same question about the same files has the same answer; else what
+    this one finds."""
+    since = time.time()
+    if folder is None or setup.overlay or selection.unreadable:
+        return _checked(setup, selection, None)
+    known = cache.Cache(folder, setup.contract_state)
+    question = cache.digest(setup.settings, setup.paths, os.getcwd(), setup.baseline_state)
+    files = [str(file) for file in selection.files]
+    result = known.recall(question, files)
+    if result is None:
+        result = _checked(setup, selection, known)
+        known.remember(question, files, result, since)
+    return result
+
+
+def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Cache | None) -> Result:
+    from policyfix import engine  # here: a result that is recalled needs nothing of it
+
+    return engine.check(
+        setup.paths,
+        setup.contract,
+        setup.rules,
+        overlay=setup.overlay,
+        walk=setup.walk,
+        screen=setup.screen,
+        cache=known,
+        processes=os.cpu_count() or 1,
+        selection=selection,
+    )

@@ -77,6 +77,18 @@ class Setup:
         given = self.settings
         return Walk(given.exclude, given.root, given.force_exclude, given.respect_gitignore)
 
+    @property
+    def contract_state(self) -> str:
+        """Changes with what the contract says."""
+        return "" if self.contract_file is None else self.contract_file.read_text(encoding="utf-8")
+
+    @property
+    def baseline_state(self) -> object:
+        """Changes with the baseline."""
+        from policyfix.cache import stat
+
+        return self.settings.baseline and stat(self.settings.path(self.settings.baseline))
+
     @cached_property
     def contract(self) -> Contract:
         from policyfix import contract as contracts

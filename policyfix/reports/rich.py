@@ -2,51 +2,54 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
+from click import echo, style
 
 from policyfix.finding import Finding, Result, Severity, Tier
 from policyfix.reports import line_of_problem
 
 CONTEXT = 1  # lines around the one that a finding points at
 
+_bold = partial(style, bold=True)
+
 
 def show(result: Result, file: TextIO) -> None:
     """Writes to a stream; colours only where that is a terminal."""
-    console = Console(file=file, highlight=False, soft_wrap=True)
     lines: dict[str, list[str]] = {}
     for finding in result.findings:
         if finding.path not in lines:
             lines[finding.path] = result.lines(finding.path)
-        _show(finding, lines[finding.path], console)
+        echo("\n".join(_shown(finding, lines[finding.path])), file)
     for each in result.problems:
-        console.print(f"[bold red]error[/] {escape(line_of_problem(each))}\n")
-    console.print(_summary(result))
+        echo(f"{_bold('error', fg='red')} {line_of_problem(each)}\n", file)
+    echo(_summary(result), file)
 
 
-def _show(finding: Finding, lines: list[str], console: Console) -> None:
+def _shown(finding: Finding, lines: list[str]) -> list[str]:
     colour = "red" if finding.severity is Severity.ERROR else "yellow"
-    console.print(f"[bold {colour}]{finding.code}[/] [bold]{finding.name}[/]: {escape(finding.message)}")
     within = f" in {finding.symbol}" if finding.symbol else ""
-    console.print(f"  [cyan]-->[/] {escape(finding.path)}:{finding.line}:{finding.column}{within}")
+    shown = [
+        f"{_bold(finding.code, fg=colour)} {_bold(finding.name)}: {finding.message}",
+        f"  {style('-->', fg='cyan')} {finding.path}:{finding.line}:{finding.column}{within}",
+    ]
     first, last = max(1, finding.line - CONTEXT), min(len(lines), finding.line + CONTEXT)
     width = len(str(last))
     for number in range(first, last + 1):
         text = lines[number - 1].expandtabs(4)
-        console.print(f"[cyan]{number:>{width + 2}} |[/] {escape(text)}")
+        shown.append(f"{style(f'{number:>{width + 2}} |', fg='cyan')} {text}")
         if number == finding.line:
             lead = len(lines[number - 1][: finding.column - 1].expandtabs(4))
             end = finding.end_column if finding.end_line == finding.line else len(lines[number - 1]) + 1
-            marks = "^" * max(1, end - finding.column)
-            console.print(f"[cyan]{'':>{width + 2}} |[/] {' ' * lead}[{colour}]{marks}[/]")
+            marks = style("^" * max(1, end - finding.column), fg=colour)
+            shown.append(f"{style(f'{chr(32):>{width + 2}} |', fg='cyan')} {' ' * lead}{marks}")
     if finding.fix is not None:
         unsafe = " (unsafe: changes numbers)" if finding.fix.tier is Tier.UNSAFE else ""
-        console.print(f"  [green]fix[/]{unsafe}: {escape(finding.fix.title)}")
+        shown.append(f"  {style('fix', fg='green')}{unsafe}: {finding.fix.title}")
     elif finding.unfixed:
-        console.print(f"  [dim]no fix: {escape(finding.unfixed)}[/]")
-    console.print()
+        shown.append(f"  {style(f'no fix: {finding.unfixed}', dim=True)}")
+    return [*shown, ""]
 
 
 def _summary(result: Result) -> str:
@@ -54,10 +57,10 @@ def _summary(result: Result) -> str:
     if result.known:
         files += f", besides {result.known} known"
     if not result.findings and not result.problems:
-        return f"[bold green]No {'new ' if result.known else ''}defects[/] in {files}."
+        return f"{_bold('No new defects' if result.known else 'No defects', fg='green')} in {files}."
     counts = [f"{len(result.findings)} finding{'' if len(result.findings) == 1 else 's'}"]
     if result.problems:
         counts.append(f"{len(result.problems)} error{'' if len(result.problems) == 1 else 's'}")
     safe = sum(f.fix is not None and f.fix.tier is Tier.SAFE for f in result.findings)
-    hint = f" {safe} can be mended by [bold]policyfix apply[/]." if safe else ""
-    return f"[bold]{', '.join(counts)}[/] in {files}.{hint}"
+    hint = f" {safe} can be mended by {_bold('policyfix apply')}." if safe else ""
+    return f"{_bold(', '.join(counts))} in {files}.{hint}"
