@@ -304,8 +304,7 @@ class _Lowering:
         return ir.Literal(_evaluated(node.value))
 
     def _string(self, node: cst.SimpleString | cst.ConcatenatedString) -> ir.Expr:
-        simple = isinstance(node, cst.SimpleString)
-        value = _evaluated(node.value) if simple else node.evaluated_value
+        value = _evaluated(node.value) if isinstance(node, cst.SimpleString) else node.evaluated_value
         if value is not None:
             return ir.Literal(value)
         return ir.Opaque()
