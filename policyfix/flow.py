@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from policyfix.facts import ir
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
+from policyfix.shapes import Shapes
 from policyfix.trace import (
     Branch,
     Called,
@@ -156,6 +157,7 @@ class Run:
         forget()
         self._absent = absent
         self.trace = Trace()
+        self.shapes = Shapes({})  # of what the next call gives
         self._terms: dict[tuple[object, ...], Term] = {}
         self._clock = 0
         self._steps = 0
@@ -185,7 +187,7 @@ class Run:
         self, thing: Thing, function: ir.FunctionFacts, owner: LinkedClass, arguments: dict[str, Value]
     ) -> Trace:
         """Runs a method of the instance; events of the constructor are forgotten."""
-        self.trace = Trace(complete=self.trace.complete)
+        self.trace = Trace(complete=self.trace.complete, shapes=self.shapes)
         result = self._guarded(
             lambda: self._call_function(function, owner.module, owner, thing, [], arguments)
         )
@@ -896,7 +898,7 @@ class Run:
                 return Const(value)
             case ir.Attribute(value=value, name=name):
                 return either(
-                    self.term(_attribute_term(o), o.receiver)  # `x.shape`: a value, not a method called
+                    self._told(self.term(_attribute_term(o), o.receiver))  # `x.shape`: no method called
                     if isinstance(o, Method) and isinstance(o.receiver, Term)
                     else o
                     for o in options(self._get_attribute(self._eval(value), name))
@@ -1244,7 +1246,8 @@ class Run:
             given = [p for p in positional if not self._is_empty(p)]
             return self.term(f"new:{name}", Const(self._tick()), *given, *self._named(keywords))
         if name in TENSORDICTS:
-            created = self.term("new:tensordict.TensorDict", Const(self._tick()))
+            size = positional[1:2] or [keywords[n] for n in ("batch_size",) if n in keywords]
+            created = self.term("new:tensordict.TensorDict", Const(self._tick()), *size)
             source = positional[0] if positional else keywords.get("source", NONE)
             for key, value in self._entries(source).items():
                 self._record(KeyWrite(created, key, value, self._place(span), self._tick()))
@@ -1266,10 +1269,15 @@ class Run:
             self._overwrite(target, UNKNOWN, "method", span, operation=short, arguments=rest)
         if any(is_tensordict(a) for a in arguments) and package != "torch":
             self._escape([a for a in arguments if is_tensordict(a)], span)
-        result: Value = self.term(name, *positional, *named)
+        result = self._told(self.term(name, *positional, *named))
         if self._no_grad:
             result = self.term("detach", result)
         return self._called(name, [*positional, *named], result, span)
+
+    def _told(self, asked: Term) -> Value:
+        """The number that answers a question about a shape where the caller settles it, else the question."""
+        constant = self.shapes.constant(asked)
+        return asked if constant is None else Const(constant)
 
     def _is_empty(self, value: Value) -> bool:
         """Whether a value is a list that nothing was put into."""
@@ -1322,7 +1330,7 @@ class Run:
                 return receiver
             if name in ("chunk", "split", "unbind"):
                 return self.term("each", self.term(f"{name}", receiver, *extra))
-            result: Value = self.term(name, receiver, *extra)
+            result = self._told(self.term(name, receiver, *extra))
             if self._no_grad and name not in VIEWS:
                 result = self.term("detach", result)
             return self._called(name, [receiver, *extra], result, span)
@@ -1412,7 +1420,7 @@ class Run:
         if name in TENSORDICT_VIEWS:
             return self.term(f"td.{name}", td, *arguments)
         if name in TENSORDICT_READS:
-            return self.term(f"tensordict.{name}", td)
+            return self._told(self.term(f"tensordict.{name}", td, *arguments))
         self._escape([td, *arguments], span)
         return UNKNOWN
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from policyfix.facts import ir
+from policyfix.shapes import Shapes
 from policyfix.values import UNKNOWN, Term, Thing, Value
 
 
@@ -194,6 +195,7 @@ class Trace:
     heap: dict[tuple[Thing, str], Value] = field(default_factory=dict)
     complete: bool = True
     returns: bool = True
+    shapes: Shapes = field(default_factory=lambda: Shapes({}))
 
     def of(self, kind: type[E]) -> list[E]:
         return [e for e in self.events if isinstance(e, kind)]

@@ -30,6 +30,7 @@ ORDER = (
     ("cache", "reader"),
     ("project",),
     ("values",),
+    ("shapes",),
     ("trace",),
     ("flow",),
     ("subjects",),
@@ -45,7 +46,7 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 # What rules are written in: the subjects, and the data that subjects answer with.
 VOCABULARY = {
     f"policyfix.{module}"
-    for module in ("rule", "subjects", "trace", "flow", "values", "project", "contract", "facts")
+    for module in ("rule", "subjects", "trace", "flow", "values", "shapes", "project", "contract", "facts")
 }
 
 

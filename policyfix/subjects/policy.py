@@ -10,6 +10,7 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
+from policyfix.shapes import ROWS, STEPS, Shape, Shapes
 from policyfix.trace import CoreCall, Escape, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
     CORES,
@@ -30,6 +31,12 @@ from policyfix.values import (
     state_part,
     states_of,
     walk,
+)
+
+# What the trainer calls forward with, in a rollout and in training.
+GIVEN: tuple[dict[str, Shape], dict[str, Shape]] = (
+    {"td": Shape((ROWS,))},
+    {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)},
 )
 
 _ACTION = ("action", "actions")  # how forwards call the actions that training gives them
@@ -155,6 +162,7 @@ class PolicyClass:
             run.recall(thing, kept)
             actions: tuple[Value, Value] = (NONE, run.term("action"))
             for mode, action in enumerate(actions):
+                run.shapes = Shapes(GIVEN[mode])
                 with run.aside():
                     arguments = self._forward_arguments(run, function, action)
                     traces[mode] = run.call(thing, function, owner, arguments)
