@@ -106,6 +106,29 @@ def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[P
                 yield path
 
 
+def left_out(path: Path, walk: Walk) -> str | None:
+    """Why a walk from `walk.root` on passes a file over; None where it does not."""
+    if walk.excludes(path):
+        return "the settings exclude it"
+    relative = os.path.relpath(os.path.abspath(path), os.path.abspath(walk.root))
+    inner = [part for part in Path(relative).parts[:-1] if part != ".."]
+    for part in inner:
+        if part.startswith(".") or part in SKIPPED_FOLDERS:
+            return f"folders called {part} are passed over"
+    if not path.name.endswith(SUFFIXES):
+        return f"it ends with none of {', '.join(SUFFIXES)}"
+    if walk.respect_gitignore and not relative.startswith(".."):
+        ignored, folder = _Ignored(walk.root), walk.root
+        for part in ("", *inner):
+            folder = folder / part
+            ignored.enter(str(folder), [".gitignore"])
+            if folder != walk.root and ignored.holds(os.path.join(folder, "")):
+                return f".gitignore names {folder}"
+        if ignored.holds(str(path)):
+            return ".gitignore names it"
+    return None
+
+
 def matches(path: Path, globs: tuple[str, ...], root: Path) -> bool:
     """Whether a glob matches a file or a folder that it stands in: by name, or by path from `root` on."""
     absolute = os.path.abspath(path)

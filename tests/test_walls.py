@@ -37,7 +37,7 @@ ORDER = (
     ("rule", "edits"),
     ("codemod", "selection", "screen"),
     ("engine",),
-    ("rewrite",),
+    ("rewrite", "baselines", "explanation"),
     ("reports",),
     ("cli", "__main__"),
 )

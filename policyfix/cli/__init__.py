@@ -14,6 +14,9 @@ COMMANDS = {
     "apply": ("policyfix.cli.apply", "Show or write the fixes, migration included."),
     "verify": ("policyfix.cli.verify", "Prove at run time that a policy keeps the contract."),
     "explain": ("policyfix.cli.explain", "Show the page of a rule."),
+    "rules": ("policyfix.cli.rules", "List the rules."),
+    "config": ("policyfix.cli.config", "Show the settings in effect, or what they make of a file."),
+    "baseline": ("policyfix.cli.baseline", "Write down the findings that are known."),
 }
 
 

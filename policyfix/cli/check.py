@@ -47,6 +47,8 @@ def _outputs(
     metavar="FORMAT=FILE",
     help="Write findings to a file, too; may be given several times.",
 )
+@click.option("--baseline", type=options.FILE, help="Do not report the findings that this file holds.")
+@click.option("--no-baseline", is_flag=True, help="Report what the baseline of the settings holds, too.")
 @click.option("--statistics", is_flag=True, help="Show how often each rule spoke, not each finding.")
 @click.option("--show-files", is_flag=True, help="List the files that would be read, and check nothing.")
 @click.option(
@@ -68,6 +70,8 @@ def check(
     setup: options.Setup,
     output_format: str | None,
     outputs: list[tuple[str, Path]],
+    baseline: Path | None,
+    no_baseline: bool,
     statistics: bool,
     show_files: bool,
     no_cache: bool,
@@ -93,6 +97,10 @@ def check(
     result = _result(setup, selection, None if no_cache else cache_dir)
     if not result.files and not setup.settings.exclude and not result.problems:
         raise click.UsageError(f"there is no Python file under {', '.join(map(str, setup.paths))}")
+    if baseline is None and setup.settings.baseline is not None and not no_baseline:
+        baseline = setup.settings.path(setup.settings.baseline)
+    if baseline is not None:
+        result = _without_known(result, baseline, setup)
     for name, path in outputs:
         try:
             with path.open("w", encoding="utf-8") as opened:
@@ -101,6 +109,8 @@ def check(
             raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
     shown = "statistics" if statistics else output_format or setup.settings.output_format
     reports.write(result, shown, sys.stdout)
+    for stale in result.stale:
+        click.echo(f"the baseline is out of date: {stale}", err=True)
     context.exit(result.exit_code)
 
 
@@ -134,3 +144,17 @@ def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Ca
         processes=os.cpu_count() or 1,
         selection=selection,
     )
+
+
+def _without_known(result: Result, file: Path, setup: options.Setup) -> Result:
+    from policyfix import baselines
+
+    try:
+        baseline = baselines.read(file)
+    except config.ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    found = baseline.found(result)
+    fewer = any(found[key] < count for key, count in baseline.counts.items())
+    # Which rules run is only asked where it matters: to know them, all have to be loaded.
+    codes = frozenset(rule.code for rule in setup.rules) if fewer else frozenset[str]()
+    return baselines.without_known(result, baseline, baseline.judged(setup.paths, codes, result))

@@ -23,6 +23,7 @@ def render(result: Result) -> str:
             "errors": len(result.problems),
             "fixable": sum(f.fix is not None for f in result.findings),
             "known": result.known,
+            "stale": len(result.stale),
             "codes": dict(sorted(Counter(f.code for f in result.findings).items())),
         },
     }

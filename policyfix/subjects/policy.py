@@ -120,14 +120,14 @@ class PolicyClass:
         if self.cls.inherits(self.contract.base):
             return True
         reads = {e.key for trace in self.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
-        if self.contract.observation_key not in reads or not self._takes_tensordict:
+        if self.contract.observation_key not in reads or not self.takes_tensordict:
             return False
         written = [e for trace in self.traces for e in trace.of(KeyWrite) if e.key in self.contract.outputs]
         # Zeros are what a stand-in for tests writes: it is nobody's policy.
         return any(not is_fresh_state(e.value) for e in written)
 
     @cached_property
-    def _takes_tensordict(self) -> bool:
+    def takes_tensordict(self) -> bool:
         """Whether forward is given a TensorDict: by its annotation, else by what it asks of it."""
         assert self.forward is not None
         function, owner = self.forward
