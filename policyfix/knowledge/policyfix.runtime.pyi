@@ -16,6 +16,7 @@ class RecurrentPolicy(nn.Module):
         **config,
     ):
         super().__init__()
+        warn_unknown_config(self, config)
         self.policy = policy
         self.lstm = nn.LSTM(input_size, hidden_size, num_layers)
         self.input_size = input_size
@@ -68,4 +69,5 @@ def clip_weights(module, clip_range):
     for weight in module.parameters():
         weight.data.clamp_(-clip_range, clip_range)
 
-def warn_unknown_config(policy, config, stacklevel=3): ...
+def warn_unknown_config(policy, config, stacklevel=3):
+    print(*config)

@@ -11,7 +11,7 @@ from policyfix.facts import ir
 from policyfix.flow import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
-from policyfix.trace import CoreCall, Escape, KeyRead, KeyWrite, Place, Store, Trace
+from policyfix.trace import Branch, CoreCall, Escape, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
     CORES,
     NONE,
@@ -102,6 +102,11 @@ class PolicyClass:
         if answer is False and any(_asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
             return None
         return answer
+
+    def base_takes(self, name: str, owner: LinkedClass) -> bool | None:
+        """Whether the constructor that comes after a class's own takes a keyword, or hands it to who does."""
+        base = self.cls.find("__init__", after=owner)
+        return None if base is None else _reaches(name, base, self.cls, frozenset())
 
     @cached_property
     def keeps_contract(self) -> bool:
@@ -268,7 +273,7 @@ class PolicyClass:
             return self._execution.run.call(self.instance, *found, {})
 
     def configured(
-        self, values: dict[str, Value], method: str, reset: Iterable[str] = ()
+        self, values: dict[str, Value], method: str | None = None, reset: Iterable[str] = ()
     ) -> Configured | None:
         """Another instance, built with these keywords as from a config, and what a method of it does. Numbers
         that other parameters default to are left open, and so are the attributes that somebody may `reset`
@@ -282,14 +287,16 @@ class PolicyClass:
             if isinstance(p.default, ir.Literal) and type(p.default.value) in (int, float)
         }
         instance = run.build(self.cls, {**self._constructor_arguments(run), **arguments, **values})
-        construction, found = run.trace, self.cls.find(method)
-        if found is None:
-            return None
-        for name in reset:
-            run.replace(instance, name, run.term("attribute", instance, Const(name)))
-        trace = run.call(instance, *found, {})
+        construction, trace = run.trace, Trace()
+        if method is not None:
+            found = self.cls.find(method)
+            if found is None:
+                return None
+            for name in reset:
+                run.replace(instance, name, run.term("attribute", instance, Const(name)))
+            trace = run.call(instance, *found, {})
         complete = construction.complete and trace.complete
-        return Configured(instance, construction, trace) if complete else None
+        return Configured(instance, construction, trace, tuple(run.terms)) if complete else None
 
     @cached_property
     def resettable(self) -> frozenset[str]:
@@ -450,6 +457,30 @@ class Configured:
     instance: Thing
     construction: Trace
     trace: Trace
+    terms: tuple[Term, ...]
+
+    def notices(self, value: Term) -> bool:
+        """Whether a value that the constructor was given is looked at, kept or handed on at all. A dict that
+        it is an entry of may be asked for other names."""
+        holders: set[Value] = {value}
+        heap = self.construction.heap
+        while grown := {
+            thing
+            for (thing, _), v in heap.items()
+            if thing not in holders and not holders.isdisjoint(walk(v))
+        }:
+            holders |= grown
+        if any(isinstance(h, Thing) and h.kind == "instance" for h in holders):
+            return True
+        asked = {
+            term
+            for term in self.terms
+            if term.op in ("comparein", "comparenot in") and isinstance(term.args[0], Const)
+        }
+        seen: list[Value] = [part for term in self.terms if term not in asked for part in term.args]
+        seen += [e.value for e in self.construction.of(Escape)]
+        seen += [e.test for e in self.construction.of(Branch) if e.test not in asked]
+        return any(not holders.isdisjoint(walk(v, lambda term: term not in asked)) for v in seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyfix.facts import ir
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass
+from policyfix.values import Term
+
+GIVEN = Term("option", (), 0)  # stands for what a config gives
+
+
+class UnforwardedConfig(Rule[PolicyClass]):
+    """A constructor accepts a parameter that its base takes too, and drops it on the way there.
+
+    ## What it does
+    Reports a parameter of a contract policy's constructor that its body never reads although the constructor
+    of its base takes it, and one of the contract's parameters that is lost among the `**kwargs` likewise.
+
+    ## Why it matters
+    The factory passes the config's value, nothing complains, and the base works with its default.
+
+    ## Example
+    ```python
+    def __init__(self, env, policy=None, clip_range=0.0):
+        super().__init__(env, policy)
+    ```
+
+    ## Use instead
+    ```python
+    def __init__(self, env, policy=None, clip_range=0.0):
+        super().__init__(env, policy, clip_range=clip_range)
+    ```
+
+    ## Fix safety
+    Safe: the parameter is passed on by name. Where the config gives the base's default nothing changes.
+
+    ## Source
+    Metta-AI/metta at cef2d0434a: the settings of the YAML files reach none of the PyTorch agents.
+    """
+
+    code = "PF402"
+    name = "unforwarded-config"
+
+    def check(self, policy: PolicyClass) -> Iterator[Finding]:
+        if policy.constructor is None or policy.cls.unknown or policy.cls.is_rebuilt:
+            return
+        function, owner = policy.constructor
+        if function.decorators or owner.module.name is not None or not _calls_base(function):
+            return
+        dropped = [*self._unread(policy), *self._lost(policy)]
+        if dropped and policy.is_contract:
+            yield self.finding(
+                policy.place(function, owner),
+                f"{owner.name} accepts {', '.join(dropped)} but does not pass on what its base takes",
+                policy,
+            )
+
+    @staticmethod
+    def _unread(policy: PolicyClass) -> Iterator[str]:
+        """Parameters that the body never names, and that the base takes."""
+        assert policy.constructor is not None
+        function, owner = policy.constructor
+        base = policy.cls.find("__init__", after=owner)
+        if base is None:
+            return
+        read = {node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name)}
+        if read & {"locals", "vars", "eval"}:
+            return
+        for parameter in function.parameters[1:]:
+            if parameter.kind in ("positional", "keyword") and parameter.name not in read:
+                known = parameter.name in policy.contract.parameter_names
+                if parameter.name in base[0].accepts or (known and policy.base_takes(parameter.name, owner)):
+                    yield parameter.name
+
+    @staticmethod
+    def _lost(policy: PolicyClass) -> Iterator[str]:
+        """Parameters of the contract that come in by `**kwargs`, and that nothing then looks at."""
+        assert policy.constructor is not None
+        function, owner = policy.constructor
+        if function.parameter("**") is None:
+            return
+        for name in policy.contract.parameter_names:
+            if name in function.accepts or not policy.base_takes(name, owner) or policy.takes(name) is False:
+                continue
+            built = policy.configured({name: GIVEN})
+            if built is not None and not built.notices(GIVEN):
+                yield name
+
+
+def _calls_base(constructor: ir.FunctionFacts) -> bool:
+    calls = (node.function for node in ir.nodes(constructor.body) if isinstance(node, ir.Call))
+    return any(isinstance(function, ir.Attribute) and function.name == "__init__" for function in calls)

@@ -1,0 +1,8 @@
+import torch.nn as nn
+
+
+class Recurrent(nn.Module):
+    def __init__(self, env, hidden_size=64, clip_range=0.0):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.clip_range = clip_range
