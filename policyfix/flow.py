@@ -32,6 +32,7 @@ from policyfix.trace import (
     NetCall,
     Place,
     Rebound,
+    Returned,
     Store,
     Trace,
     Unfollowed,
@@ -311,6 +312,11 @@ class Run:
         self._record(Unfollowed(callee, self._place(span), self._tick()))
         self._escape(arguments, span)
 
+    def _write(self, td: Value, key: str | None, value: Value, span: ir.Span) -> None:
+        """Records an entry written into a TensorDict."""
+        place, guards = self._place(span), tuple(self._guards)
+        self._record(KeyWrite(td, key, value, place, self._tick(), guards))
+
     def _escape(self, values: Iterable[Value], span: ir.Span) -> None:
         for value in values:
             if not isinstance(value, (Const, Unknown, Ref)):
@@ -474,8 +480,10 @@ class Run:
                 self._augment(node)
             case ir.Evaluate(value=value):
                 self._eval(value)
-            case ir.Return(value=value):
+            case ir.Return(value=value, span=span):
                 result = self._eval(value)
+                if self._state.alive and len(self._stack) == 1:
+                    self._record(Returned(result, self._place(span), self._tick()))
                 if self._state.alive:
                     self._frame.exits.append((result, self._state.copy()))
                 self._state.alive = False
@@ -521,7 +529,7 @@ class Run:
         truth, left = self._truth(test), self._departures()
         with self._tested(test, span):
             if truth is None:
-                self._paths([body, orelse])
+                self._paths([body, orelse], test)
             else:
                 self._block(body if truth else orelse)
         if truth is None and self._departures() > left:  # what follows runs on one side only
@@ -532,11 +540,16 @@ class Run:
         frame = self._frame
         return len(frame.exits) + sum(len(exits) for exits in frame.loops)
 
-    def _paths(self, bodies: list[tuple[ir.Stmt, ...]]) -> None:
-        """Each body from the state as it stands; then whichever came through."""
+    def _paths(self, bodies: list[tuple[ir.Stmt, ...]], test: Value | None = None) -> None:
+        """Each body from the state as it stands; then whichever came through. `test`: the first runs where it
+        holds, the second where it does not."""
         start = self._state
         ends: list[State] = []
-        for body in bodies:
+        depth = len(self._guards)
+        for number, body in enumerate(bodies):
+            del self._guards[depth:]
+            if test is not None and number == 1:
+                self._guards[-1] = self.term("not", test)
             self._state = start.copy()
             self._block(body)
             if self._state.alive:
@@ -662,7 +675,7 @@ class Run:
             if isinstance(option, Thing) and option.kind == "instance":
                 self._keep(option, name, value, span)
             elif is_tensordict(option):
-                self._record(KeyWrite(option, name, value, self._place(span), self._tick()))
+                self._write(option, name, value, span)
             elif isinstance(option, Term) and name == "data":
                 self._overwrite(option, value, "method", span, operation="data")
                 self._kept_in(option, value, span)
@@ -688,7 +701,7 @@ class Run:
             elif is_tensordict(option):
                 key = index.value if isinstance(index, Const) else None
                 written = key if isinstance(key, str) else None
-                self._record(KeyWrite(option, written, value, self._place(span), self._tick()))
+                self._write(option, written, value, span)
             elif isinstance(option, Term):
                 if option.op != "each":  # an element of a list is replaced: no tensor is overwritten
                     self._overwrite(option, value, "subscript", span, mask=index)
@@ -1250,9 +1263,9 @@ class Run:
             created = self.term("new:tensordict.TensorDict", Const(self._tick()), *size)
             source = positional[0] if positional else keywords.get("source", NONE)
             for key, value in self._entries(source).items():
-                self._record(KeyWrite(created, key, value, self._place(span), self._tick()))
+                self._write(created, key, value, span)
             if isinstance(source, (Unknown, Term)):
-                self._record(KeyWrite(created, None, source, self._place(span), self._tick()))
+                self._write(created, None, source, span)
             return created
         package = name.partition(".")[0]
         if package not in PURE_PACKAGES and "." in name:
@@ -1392,23 +1405,22 @@ class Run:
         self, td: Term, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
     ) -> Value:
         arguments = [*positional, *keywords.values()]
-        place = self._place(span)
         if name in ("set", "set_", "set_at_", "set_non_tensor", "setdefault"):
             key = positional[0] if positional else keywords.get("key", UNKNOWN)
             value = positional[1] if len(positional) > 1 else keywords.get("item", UNKNOWN)
             written = key.value if isinstance(key, Const) and isinstance(key.value, str) else None
-            self._record(KeyWrite(td, written, value, place, self._tick()))
+            self._write(td, written, value, span)
             return td
         if name in ("update", "update_"):
             source = positional[0] if positional else NONE
             if isinstance(source, Thing):
                 entries = self._entries(source)
                 if (source, "*") in self._state.heap:
-                    self._record(KeyWrite(td, None, UNKNOWN, place, self._tick()))
+                    self._write(td, None, UNKNOWN, span)
                 for entry, value in entries.items():
-                    self._record(KeyWrite(td, entry, value, place, self._tick()))
+                    self._write(td, entry, value, span)
             else:
-                self._record(KeyWrite(td, None, source, place, self._tick()))
+                self._write(td, None, source, span)
             return td
         if name == "get":
             key = positional[0] if positional else keywords.get("key", UNKNOWN)

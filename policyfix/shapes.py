@@ -148,13 +148,13 @@ class Shapes:
             case Term(op="size" | "tensordict.size", args=(inner, Const(value=int(at)))):
                 return _at(self.of(inner), at)
             case Term(op="len", args=(inner,)):
-                number = self.constant(value)
-                return _at(self.of(inner), 0) if number is None else Size((), number)
+                rank = self.constant(value)
+                return _at(self.of(inner), 0) if rank is None else Size((), rank)
             case Term(op="numel" | "tensordict.numel" | "math.prod" | "numpy.prod", args=(inner,)):
                 shape = self.sizes(inner) or self.of(inner)
                 return None if shape is None or shape.open else product(shape.sizes)
-        number = self.constant(value)
-        return None if number is None else Size((), number)
+        constant = self.constant(value)
+        return None if constant is None else Size((), constant)
 
     def sizes(self, value: Value) -> Shape | None:
         """The shape that `x.shape`, `td.batch_size` or a tuple of sizes spells."""
@@ -167,10 +167,9 @@ class Shapes:
                 return self.of(inner)
             case Term(op="index", args=(inner, Term(op="slice", args=(start, stop, *_)))):
                 whole = self.sizes(inner)
-                bounds = [b.value if isinstance(b, Const) else 0.5 for b in (start, stop)]
-                if whole is None or not all(b is None or isinstance(b, int) for b in bounds):
+                first, last = (b.value if isinstance(b, Const) else ... for b in (start, stop))
+                if whole is None or not (isinstance(first, int | None) and isinstance(last, int | None)):
                     return None
-                first, last = bounds
                 if whole.open and not (isinstance(last, int) and 0 <= last <= len(whole.sizes)):
                     return None
                 return Shape(whole.sizes[slice(first, last)])
@@ -303,8 +302,15 @@ class Shapes:
         if name == "arange":
             return Shape((self.size(args[0]),)) if len([a for a in args if not _is_keyword(a)]) == 1 else None
         if name in ("tensor", "as_tensor"):
-            return _nested(args[0])
+            return self._nested(args[0])
         return self._listed(args)
+
+    def _nested(self, value: Value) -> Shape | None:
+        """The shape of a list of numbers."""
+        if isinstance(value, Group) and value.items:
+            inner = self._nested(value.items[0])
+            return None if inner is None else Shape((Size((), len(value.items)), *inner.sizes))
+        return Shape(()) if isinstance(value, Const) or self.size(value) is not None else None
 
     def _laid_out(self, name: str, before: Shape | None, args: tuple[Value, ...]) -> Shape | None:
         """What changes of layout make of a shape."""
@@ -408,9 +414,9 @@ class Shapes:
             if item == Const(None):
                 result.append(ONE)
                 continue
-            if not left:
+            if not left and not shape.open:
                 return None
-            size = left.pop(0)
+            size = left.pop(0) if left else None
             match item:
                 case Const(value=int()):
                     continue
@@ -465,13 +471,3 @@ def _divided(whole: Size | None, part: Size | None) -> Size | None:
             return None
         names.remove(name)
     return Size(tuple(names), whole.factor // part.factor)
-
-
-def _nested(value: Value) -> Shape | None:
-    """The shape of a literal of numbers."""
-    if isinstance(value, Const):
-        return Shape(())
-    if isinstance(value, Group) and value.items:
-        inner = _nested(value.items[0])
-        return None if inner is None else Shape((Size((), len(value.items)), *inner.sizes))
-    return None

@@ -30,13 +30,14 @@ class KeyRead:
 
 @dataclass(frozen=True, slots=True)
 class KeyWrite:
-    """`key` is None where it is computed."""
+    """`key` is None where it is computed; `guards` are the undecided tests around it."""
 
     tensordict: Value
     key: str | None
     value: Value
     place: Place
     order: int
+    guards: tuple[Value, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,15 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What the called method gives back to its caller, at one of its ends."""
+
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -175,6 +185,7 @@ Event = (
     | InPlace
     | CoreCall
     | Compared
+    | Returned
     | Escape
     | Called
     | Branch

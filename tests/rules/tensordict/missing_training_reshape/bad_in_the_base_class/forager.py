@@ -1,0 +1,5 @@
+from grazer import Grazer
+
+
+class Forager(Grazer):
+    pass

@@ -1,0 +1,147 @@
+"""Sizes that are followed from what the trainer calls forward with: td is [B, T], action [B, T, ...]."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from policyfix.facts.lower import extract
+from policyfix.flow import Run
+from policyfix.project import LinkedClass, Project
+from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size
+from policyfix.values import Const
+
+HEAD = "import math\nimport einops\nimport torch\nimport torch.nn as nn\nfrom tensordict import TensorDict\n"
+
+
+def run(body: str) -> Run:
+    """The run of a forward; what it returns is `trace.returned`."""
+    source = (
+        HEAD
+        + "class P(nn.Module):\n"
+        + "    def __init__(self):\n"
+        + "        super().__init__()\n"
+        + "        self.lstm = nn.LSTM(4, 4)\n"
+        + "        self.cell = nn.GRUCell(4, 4)\n"
+        + "        self.linear = nn.Linear(4, 4)\n"
+        + "        self.norm = nn.LayerNorm(4)\n"
+        + "    def forward(self, td, action):\n"
+        + textwrap.indent("B, T = td.batch_size\nflat = td.reshape(B * T)\n" + body, "        ")
+    )
+    module = Project(lambda path: extract(source, str(path)) if path.name == "m.py" else None).module(
+        Path("/m.py")
+    )
+    assert module is not None
+    cls = module.member("P")
+    assert isinstance(cls, LinkedClass)
+    symbolic = Run()
+    thing = symbolic.build(cls, {})
+    found = cls.find("forward")
+    assert found is not None
+    symbolic.shapes = Shapes({"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)})
+    symbolic.call(thing, *found, {"td": symbolic.term("td"), "action": symbolic.term("action")})
+    return symbolic
+
+
+@pytest.mark.parametrize(
+    ("expression", "shape"),
+    [
+        ("td", "[B, T]"),
+        ("td.reshape(-1)", "[B*T]"),
+        ("td.flatten()", "[B*T]"),
+        ("td.view(td.numel())", "[B*T]"),
+        ("td.reshape(td.batch_size.numel())", "[B*T]"),
+        ("td.reshape(math.prod(td.shape))", "[B*T]"),
+        ("flat.reshape(B, T)", "[B, T]"),
+        ("flat.reshape(B, -1)", "[B, T]"),
+        ("flat.reshape(-1, T)", "[B, T]"),
+        ("flat.reshape(td.batch_size)", "[B, T]"),
+        ("flat.reshape(*td.batch_size)", "[B, T]"),
+        ("flat.unflatten(0, (T, B))", "[T, B]"),
+        ("flat.clone().to('cpu').select('a')", "[B*T]"),
+        ("TensorDict({}, batch_size=[B, T])", "[B, T]"),
+        ("td['env_obs']", "[B, T, ...]"),
+        ("flat['env_obs']", "[B*T, ...]"),
+        ("td['env_obs'].flatten(0, 1)", "[B*T, ...]"),
+        ("flat['env_obs'].flatten(1)", None),
+        ("td['env_obs'].view(B * T, -1)", "[B*T, ?]"),
+        ("torch.full((B * T,), T)", "[B*T]"),
+        ("torch.full(flat.batch_size, T)", "[B*T]"),
+        ("torch.full(size=(B * T,), fill_value=T)", None),
+        ("torch.zeros(B, T, 7)", "[B, T, 7]"),
+        ("torch.ones_like(torch.zeros(B, T))", "[B, T]"),
+        ("torch.zeros(B).new_full((T,), 1)", "[T]"),
+        ("torch.tensor([T])", "[1]"),
+        ("torch.tensor([[1, 2, 3], [4, 5, 6]])", "[2, 3]"),
+        ("torch.arange(B * T)", "[B*T]"),
+        ("self.linear(torch.zeros(B, T, 7))", "[B, T, ?]"),
+        ("self.norm(torch.zeros(B, T, 7)).exp().to(torch.float32)", "[B, T, 7]"),
+        ("self.lstm(torch.zeros(T, B, 7))[0]", "[T, B, ?]"),
+        ("self.lstm(torch.zeros(T, B, 7))[0].transpose(0, 1)", "[B, T, ?]"),
+        ("self.cell(torch.zeros(B, 7))", "[B, ?]"),
+        ("torch.zeros(B, T, 7).permute(1, 0, 2)", "[T, B, 7]"),
+        ("torch.zeros(B, 7).unsqueeze(1)", "[B, 1, 7]"),
+        ("torch.zeros(B, 7).unsqueeze(-1)", "[B, 7, 1]"),
+        ("torch.zeros(B, 1).squeeze(-1)", "[B]"),
+        ("torch.zeros(B, T, 7).sum(-1)", "[B, T]"),
+        ("torch.zeros(B, T, 7).mean(dim=1, keepdim=True)", "[B, 1, 7]"),
+        ("torch.zeros(B, T).sum()", "[]"),
+        ("torch.zeros(B, T, 7)[:, 0]", "[B, 7]"),
+        ("torch.zeros(B, T, 7)[..., 0]", "[B, T]"),
+        ("torch.zeros(B, 7)[:, None]", "[B, 1, 7]"),
+        ("torch.zeros(B, T, 7)[:3]", "[?, T, 7]"),
+        ("torch.zeros(B * T, 7)[torch.arange(B * T), torch.zeros(B * T)]", "[B*T]"),
+        ("action.flatten(0, 1)[:, 0]", "[B*T, ...]"),
+        ("torch.zeros(B, T, 7) * torch.zeros(T, 1)", "[B, T, 7]"),
+        ("torch.zeros(B, 7).log_softmax(-1).gather(-1, torch.zeros(B, 1))", "[B, 1]"),
+        ("torch.multinomial(torch.zeros(B, 7), num_samples=1)", "[B, 1]"),
+        ("torch.distributions.Categorical(logits=torch.zeros(B, 7)).log_prob(torch.zeros(B))", "[B]"),
+        ("einops.rearrange(torch.zeros(B, T, 7), 'b t c -> (b t) c')", "[B*T, 7]"),
+        ("self.unknown(td)", None),
+    ],
+)
+def test_a_shape_is_followed(expression: str, shape: str | None) -> None:
+    traced = run(f"return {expression}").trace
+    found = traced.shapes.of(traced.returned)
+    assert (None if found is None else str(found)) == shape
+
+
+@pytest.mark.parametrize(
+    ("question", "number"),
+    [
+        ("td.batch_dims", 2),
+        ("td.ndim", 2),
+        ("td.dim()", 2),
+        ("len(td.batch_size)", 2),
+        ("len(td.shape[:1])", 1),
+        ("flat.batch_dims", 1),
+        ("torch.zeros(B, T, 7).dim()", 3),
+        ("td['env_obs'].dim()", None),
+        ("action.ndim", None),
+        ("td.batch_size[0]", None),
+    ],
+)
+def test_what_the_caller_settles_is_a_number(question: str, number: int | None) -> None:
+    returned = run(f"return {question}").trace.returned
+    assert (returned == Const(number)) is (number is not None)
+
+
+def test_a_branch_that_the_caller_settles_runs_alone() -> None:
+    traced = run("if td.batch_dims > 1:\n    td = td.reshape(B * T)\nreturn td").trace
+    assert str(traced.shapes.of(traced.returned)) == "[B*T]"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        (Shape((ROWS * STEPS,)), Shape((STEPS * ROWS,)), False),
+        (Shape((ROWS,)), Shape((STEPS,)), True),
+        (Shape((ROWS,)), Shape((ROWS, STEPS)), True),
+        (Shape((ROWS,), open=True), Shape((ROWS, STEPS)), False),
+        (Shape(()), Shape((ROWS,), open=True), True),
+        (Shape((None, STEPS)), Shape((ROWS, STEPS)), False),
+        (Shape((Size((), 1),)), Shape((ROWS,)), True),
+    ],
+)
+def test_shapes_differ_where_that_is_certain(one: Shape, other: Shape, differ: bool) -> None:
+    assert one.differs(other) is other.differs(one) is differ
