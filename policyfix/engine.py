@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,9 @@ from policyfix.subjects import Subject, find
 WORTH_A_PROCESS = 600_000
 ANALYSIS = 12
 
+# The subjects at fault, by file and name, and those whose defects they share.
+Bases = dict[tuple[str, str], tuple[tuple[str, str], ...]]
+
 
 def check(
     paths: Iterable[Path],
@@ -35,13 +39,20 @@ def check(
     cache: Cache | None = None,
     processes: int = 1,
     selection: sources.Selection | None = None,
+    with_dependants: bool = False,
 ) -> Result:
     """Checks the Python files under the paths, or those of a `selection` made of them. `rules` are those that
-    run, `screen` decides what is told. A result has its subjects where one process did all of the work."""
+    run, `screen` decides what is told. A result has its subjects where one process did all of the work.
+
+    With dependants, subclasses elsewhere in the project answer for what the given files made of them.
+    """
     paths = list(paths)
     selection = selection or sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
+    given = frozenset(files)
     reader = Reader(contract.observation_key, overlay, cache)
+    if with_dependants:
+        files |= {path: os.path.relpath(path) for path in _dependants(given, reader, walk)}
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
 
@@ -65,9 +76,10 @@ def check(
     result.problems = sorted(set(result.problems), key=lambda p: (p.path, p.line or 0, p.message))
     if len(heard) == 1:
         result.subjects = hearing.subjects
-    found = _settle(
-        [f for part in heard for f in part.findings], {k: b for h in heard for k, b in h.bases.items()}
-    )
+    bases = {subject: shared for part in heard for subject, shared in part.bases.items()}
+    found = _settle([finding for part in heard for finding in part.findings], bases)
+    if len(files) > len(given):
+        found = [f for f in found if _stems_from(given, (f.subject_path, f.subject), bases)]
     commented = [(files[path], source) for path in files if (source := reader.commented(path)) is not None]
     result.findings = _screened(found, hearing, screen, commented, is_whole=not result.problems)
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
@@ -75,6 +87,22 @@ def check(
     absent = {p for h in heard for p in h.absent if not any(p.is_relative_to(folder) for folder in folders)}
     result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
     return result
+
+
+def _dependants(given: frozenset[Path], reader: Reader, walk: sources.Walk) -> list[Path]:
+    """The project's other files with classes that may inherit from one of the given files."""
+    if not any(entry.classes for path in given if (entry := reader.headers(path)) is not None):
+        return []
+    roots = dict.fromkeys(sources.project_root(path) for path in given)
+    around = dict.fromkeys(path.absolute() for path in sources.discover(roots, walk).files) | dict.fromkeys(
+        given
+    )
+    return index.dependants(given, {path: h for path in around if (h := reader.headers(path)) is not None})
+
+
+def _stems_from(given: frozenset[Path], subject: tuple[str, str], bases: Bases) -> bool:
+    """Whether a subject stands in one of the files, or shares the defects of one that does."""
+    return any(Path(path) in given for path, _ in (subject, *bases[subject]))
 
 
 def _shares(work: list[tuple[int, Path]], processes: int) -> list[list[Path]]:
@@ -95,7 +123,7 @@ class _Heard:
     """What came of some files: plain data, which can travel between processes."""
 
     findings: list[Finding]
-    bases: dict[tuple[str, str], tuple[tuple[str, str], ...]]  # whose defects the subjects at fault share
+    bases: Bases
     failures: list[Problem]  # of rules
     unreadable: dict[Path, Problem]
     asked: set[Path]
@@ -178,9 +206,7 @@ class _Hearing:
         return offered
 
 
-def _settle(
-    findings: Iterable[Finding], bases: Mapping[tuple[str, str], tuple[tuple[str, str], ...]]
-) -> list[Finding]:
+def _settle(findings: Iterable[Finding], bases: Bases) -> list[Finding]:
     """One finding for one defect: what a base already answers for is not repeated for its subclasses."""
     findings = list(findings)
     settled: dict[tuple[str, int, int, str], Finding] = {}

@@ -8,7 +8,7 @@ of its bases, or what their modules assign, speaks of a recurrent core or of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -143,6 +143,22 @@ def candidates(
         return any(spoken[a] for a in ancestors) or b"RecurrentPolicy" in ancestors
 
     return [p for p, header in headers.items() if any(matters(name, p) for name, _ in header.classes)]
+
+
+def dependants(given: Collection[Path], headers: Mapping[Path, Headers]) -> list[Path]:
+    """Other files with a class that may inherit from one that the given files define."""
+    names = {name for path in given if path in headers for name, _ in headers[path].classes}
+    found: dict[Path, None] = {}
+    before = -1
+    while len(names) != before:
+        before = len(names)
+        for path, header in headers.items():
+            names.update(new for new, old in header.aliases if old in names)
+            heirs = [name for name, parents in header.classes if not names.isdisjoint(parents)]
+            if heirs and path not in given:
+                found[path] = None
+            names.update(heirs)
+    return list(found)
 
 
 def _follow_imports(

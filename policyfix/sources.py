@@ -20,6 +20,8 @@ SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "__pypackages__", "build", "dist", "node_modules", "site-packages", "venv"}
 )
 
+_MARKS_OF_A_PROJECT = (".git", "pyproject.toml", "policyfix.toml", "setup.py", "setup.cfg")
+
 
 class SourceError(Exception):
     """A file that cannot be read, decoded or parsed. `line` is 1-based, or None where it has no place."""
@@ -140,6 +142,13 @@ def matches(path: Path, globs: tuple[str, ...], root: Path) -> bool:
         for part in chain
         for g in globs
     )
+
+
+def project_root(path: Path) -> Path:
+    """The nearest folder above a file that looks like the top of a project; else the one it lies in."""
+    folders = path.absolute().parents
+    tops = (f for f in folders if any((f / mark).exists() for mark in _MARKS_OF_A_PROJECT))
+    return next(tops, folders[0])
 
 
 class _Ignored:

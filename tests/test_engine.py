@@ -144,3 +144,41 @@ def test_nothing_of_the_users_code_is_run(tmp_path: Path) -> None:
     )
     check(tmp_path)
     assert not Path("trap-was-run").exists()
+
+
+CORE = """\
+from torch import nn
+
+
+class Core(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 8)
+"""
+AGENT = """\
+
+
+class Agent(Core):
+    def forward(self, td: TensorDict):
+        out, _ = self.lstm(td["env_obs"].view(1, -1, 8))
+        td["values"] = out
+        return td
+"""
+
+
+def test_subclasses_elsewhere_answer_for_a_changed_base(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "bases").mkdir()
+    given = tmp_path / "bases" / "core.py"
+    given.write_text(CORE)
+    head = "from tensordict import TensorDict\n"
+    (tmp_path / "agent.py").write_text(f"{head}from bases.core import Core\n{AGENT}")
+    (tmp_path / "other.py").write_text(f"{head}{CORE}{AGENT}")  # a class of the same name, but not the same
+    assert check(given).findings == []
+    found = check(given, with_dependants=True).findings
+    assert {Path(f.path).name for f in found} == {"agent.py"}
+    assert "PF205" in {f.code for f in found}
+    everything = check(tmp_path).findings
+    assert {Path(f.path).name for f in everything} == {"agent.py", "other.py"}
+    assert [f.code for f in found] == [f.code for f in everything if Path(f.path).name == "agent.py"]
+    assert check(tmp_path / "other.py", with_dependants=True).findings

@@ -118,9 +118,10 @@ def _result(setup: options.Setup, selection: sources.Selection, folder: Path | N
     """What an earlier run said, where the same question about the same files has the same answer; else what
     this one finds."""
     since = time.time()
-    if folder is None or setup.overlay or selection.unreadable:
-        return _checked(setup, selection, None)
-    known = cache.Cache(folder, setup.contract_state)
+    known = None if folder is None else cache.Cache(folder, setup.contract_state)
+    # What single files are asked for may change with files that do not exist yet.
+    if known is None or setup.is_partial or setup.overlay or selection.unreadable:
+        return _checked(setup, selection, known)
     question = cache.digest(setup.settings, setup.paths, os.getcwd(), setup.baseline_state)
     files = [str(file) for file in selection.files]
     result = known.recall(question, files)
@@ -143,6 +144,7 @@ def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Ca
         cache=known,
         processes=os.cpu_count() or 1,
         selection=selection,
+        with_dependants=setup.is_partial,
     )
 
 

@@ -78,6 +78,11 @@ class Setup:
         return Walk(given.exclude, given.root, given.force_exclude, given.respect_gitignore)
 
     @property
+    def is_partial(self) -> bool:
+        """Whether single files were given, rather than folders."""
+        return any(not path.is_dir() for path in self.paths)
+
+    @property
     def contract_state(self) -> str:
         """Changes with what the contract says."""
         return "" if self.contract_file is None else self.contract_file.read_text(encoding="utf-8")
@@ -103,10 +108,9 @@ class Setup:
         from policyfix import selection
         from policyfix.rule import discover
 
-        is_partial = any(not path.is_dir() for path in self.paths)
         try:
             rules = selection.choose(self.settings, discover())
-            return rules, selection.screen(self.settings, discover(), is_partial)
+            return rules, selection.screen(self.settings, discover(), self.is_partial)
         except config.ConfigError as error:
             raise click.UsageError(str(error)) from None
 
