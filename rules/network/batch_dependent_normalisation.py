@@ -45,10 +45,7 @@ class BatchDependentNormalisation(Rule[PolicyClass]):
     severity = Severity.WARNING
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        places: dict[tuple[str, int], Place] = {}
-        for place in (*self._branches(policy), *self._divisions(policy)):
-            places.setdefault((place.path, place.span.line), place)
-        for place in places.values():
+        for place in dict.fromkeys((*self._branches(policy), *self._divisions(policy))):
             yield self.finding(
                 place,
                 "the scale of the input is taken from the whole batch: a row depends on its neighbours",

@@ -6,7 +6,7 @@ from policyfix.project import External
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.network import keyword
-from policyfix.trace import InPlace, Trace
+from policyfix.trace import InPlace, Place, Trace
 from policyfix.values import VIEWS, Const, Either, Ref, Term, Value, key_of, options
 
 
@@ -45,12 +45,11 @@ class IntegerDivisionLost(Rule[PolicyClass]):
     name = "integer-division-lost"
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        said: set[tuple[str, int]] = set()
+        said: set[Place] = set()
         for trace in policy.traces:
             for write in self._lost(trace, policy):
-                place = (write.place.path, write.place.span.line)
-                if place not in said:
-                    said.add(place)
+                if write.place not in said:
+                    said.add(write.place)
                     yield self.finding(
                         write.place,
                         "a quotient is written into an integer tensor: what is below the divisor becomes 0",

@@ -53,15 +53,15 @@ class UncheckedTokenBounds(Rule[PolicyClass]):
         if not any(is_tensordict(read.tensordict) for read in reads):
             return
         checked: set[str] | None = None
-        said: set[tuple[str, int]] = set()
+        said: set[Place] = set()
         for place, box, index in _box_writes(policy):
             parts = {name for name in _quantities(index, key) if not _has_room(box, index, name, key)}
-            if not parts or (place.path, place.span.line) in said:
+            if not parts or place in said:
                 continue
             checked = _checked(policy, key) if checked is None else checked
             missing = sorted(parts - checked, reverse=True)
             if missing:
-                said.add((place.path, place.span.line))
+                said.add(place)
                 yield self.finding(
                     place,
                     f"{' and '.join(missing)} of tokens index the box without a bound check: a token outside "
