@@ -223,6 +223,8 @@ class Run:
             held = self._state.heap.get((thing, way[-1]), NONE)
             for option in options(held):
                 if isinstance(option, Thing) and option.kind in ("dict", "list"):
+                    for entry in [e for e in self._state.heap if e[0] is option]:
+                        self._state.heap[entry] = either([self._state.heap[entry], earlier])
                     self._state.heap[(option, "*")] = earlier
             if not all(isinstance(o, Thing) for o in options(held)):
                 self._state.heap[(thing, way[-1])] = either([held, earlier])
@@ -271,6 +273,11 @@ class Run:
             yield
         finally:
             self._state = before
+
+    @property
+    def held(self) -> dict[tuple[Thing, str], Value]:
+        """What instances and containers hold."""
+        return dict(self._state.heap)
 
     @property
     def terms(self) -> Iterable[Term]:
@@ -1372,6 +1379,8 @@ class Run:
             held = self._held(thing, index)
             if name == "setdefault":
                 self._set_item(thing, index, default, span)
+            if name == "pop":
+                self._kept_in(thing, UNKNOWN, span)
             return either([*held, default])
         if name in ("append", "add", "extend", "insert", "appendleft"):
             self._append(thing, positional[-1] if positional else UNKNOWN, span)
@@ -1550,6 +1559,10 @@ def _hasattr(run: Run, positional: list[Value], _keywords: dict[str, Value], _sp
 
 
 def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    if positional and isinstance(positional[0], Thing):  # another container with the same elements
+        copied = Thing("list")
+        run._state.heap[(copied, "*")] = run._element(positional[0])
+        return copied
     return positional[0] if positional else group([])
 
 
@@ -1563,7 +1576,9 @@ def _type(run: Run, positional: list[Value], _keywords: dict[str, Value], _span:
 
 def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _span: ir.Span) -> Value:
     thing = Thing("dict")
-    for key, value in {**run._entries(positional[0] if positional else NONE), **keywords}.items():
+    source = positional[0] if positional else NONE
+    held = {name: value for (owner, name), value in run._state.heap.items() if owner is source}
+    for key, value in {**held, **keywords}.items():
         run._state.heap[(thing, key)] = value
     return thing
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import Branch, CoreCall, Escape, InPlace, Store, Trace
+from policyfix.trace import Branch, CoreCall, Escape, InPlace, Lookup, Store, Trace
 from policyfix.values import (
     PARTS,
     SEQUENCE_CORES,
@@ -14,6 +14,7 @@ from policyfix.values import (
     Const,
     Group,
     Term,
+    Thing,
     Unknown,
     Value,
     is_tensordict,
@@ -63,6 +64,35 @@ def _kept_in(value: Value) -> Iterator[str]:
             yield str(part.args[0].value)
 
 
+def kept_attributes(policy: PolicyClass) -> tuple[str, ...]:
+    """Ways that lead to what a rollout starts from: `lstm_h`, `core.state`."""
+    kept = {way for call in recalling_calls(policy) for piece in pieces(call) for way in piece.attributes}
+    return tuple(sorted(kept))
+
+
+def live_containers(policy: PolicyClass, trace: Trace) -> tuple[Thing, ...]:
+    """Containers of kept states that a method returns as they are, and that forward goes on writing into."""
+    found: dict[Thing, None] = {}
+    todo, seen = [trace.returned], set[Value]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if isinstance(current, Thing) and current.cls is None:
+            inside = [value for (thing, _), value in trace.heap.items() if thing is current]
+            if any(_kept(value) for value in inside) and policy.changed_in_place(current):
+                found[current] = None
+            todo += inside
+        elif not isinstance(current, Term):
+            todo += parts(current)
+    return tuple(found)
+
+
+def _kept(value: Value) -> bool:
+    return any(True for _ in _kept_in(value))
+
+
 def keys_in(value: Value) -> frozenset[str]:
     """Keys of the TensorDict that a value is computed from; "*" for one that is computed itself."""
     found = set()
@@ -96,6 +126,37 @@ def is_masked_otherwise(policy: PolicyClass, piece: Piece) -> bool:
     if any(keys_in(value) - known or _has_stranger(value) for value in values):
         return True
     return any(_deciding(e.test) - known for e in trace.of(Branch))
+
+
+def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
+    """Whether a kept piece is found again, in a rollout, by the environment group that the TensorDict names:
+    an entry of a container, rows of a buffer, or (unknown) a way that is not understood."""
+    key, trace = policy.contract.environment_key, policy.rollout
+    indices = [e.index for e in trace.of(Lookup) if _holds(trace, e.container, piece)]
+    indices += [
+        part.args[1]
+        for part in walk(piece.value)
+        if isinstance(part, Term) and part.op == "index" and any(_kept_in(part.args[0]))
+    ]
+    for write in trace.of(InPlace):
+        if write.mask is not None and any(_same(target, piece.value) for target in options(write.target)):
+            indices.append(write.mask)
+    if any(key in keys_in(index) for index in indices):
+        return True
+    known = {policy.contract.observation_key, *policy.contract.boundary_keys}
+    if any(keys_in(index) - known or _is_strange(index) for index in indices):
+        return None
+    decided = [e.test for e in trace.of(Branch)] + [e.value for e in trace.of(Escape)]
+    masks = list(_masked(policy, piece, trace))
+    if any(key in _deciding(value) for value in decided) or any(key in keys_in(value) for value in masks):
+        return None
+    return False
+
+
+def _holds(trace: Trace, container: Thing, piece: Piece) -> bool:
+    """Whether a container keeps the piece."""
+    held = (value for (thing, _), value in trace.heap.items() if thing is container)
+    return any(piece.attributes & set(_kept_in(value)) for value in held)
 
 
 def demands_both(policy: PolicyClass, piece: Piece, keys: Iterable[str]) -> bool:
@@ -180,10 +241,14 @@ def _has_stranger(operation: Value) -> bool:
     if not any(_kept_in(operation)):
         return False
     others = [arg for arg in parts(operation) if not any(_kept_in(arg))]
+    return any(_is_strange(other) for other in others)
+
+
+def _is_strange(value: Value) -> bool:
+    """Whether a value is made of something whose origin is not seen."""
     return any(
         isinstance(part, Unknown) or (isinstance(part, Term) and part.op in ("attribute", "parameter"))
-        for other in others
-        for part in walk(other, lambda term: key_of(term) is None and term.op not in _MEASURES)
+        for part in walk(value, lambda term: key_of(term) is None and term.op not in _MEASURES)
     )
 
 

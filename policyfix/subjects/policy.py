@@ -209,6 +209,20 @@ class PolicyClass:
     def instance(self) -> Thing:
         return self._execution.instance
 
+    def changed_in_place(self, container: Thing) -> bool:
+        """Whether forward puts something else into a container that was there before."""
+        before = self._execution.run.held
+        return any(
+            thing is container and before.get((thing, name)) != value
+            for trace in self.traces
+            for (thing, name), value in trace.heap.items()
+        )
+
+    @cached_property
+    def holders(self) -> dict[tuple[str, ...], Thing]:
+        """The instance and those that it holds, by the attributes that lead to them."""
+        return self._execution.run.instances(self.instance)
+
     @property
     def construction(self) -> tuple[Store, ...]:
         """What the constructor stores."""
@@ -320,6 +334,13 @@ class PolicyClass:
             for target in (statement.targets if isinstance(statement, ir.Assign) else (statement.target,))
             for node in ir.nodes(target)
         )
+
+    def changes(self, trace: Trace) -> bool:
+        """Whether a method that was evaluated left something else behind in what the instances hold."""
+        before = self._execution.run.held
+        things = {thing for thing, _ in before}
+        after = {place: value for place, value in trace.heap.items() if place[0] in things}
+        return after != before
 
     def writes(self, key: str, mode: Trace | None = None) -> bool | None:
         """Whether forward ever writes a key into a TensorDict, in one mode or in either: yes (perhaps not
@@ -497,8 +518,15 @@ class _Execution:
         """Stores on any instance that carry a recurrent state."""
         for trace in (self.rollout, self.training):
             for store in trace.of(Store):
-                if store.thing.kind == "instance" and states_of(store.value):
+                if store.thing.kind == "instance" and self._carries_state(store.value, trace):
                     yield store
+
+    @staticmethod
+    def _carries_state(value: Value, trace: Trace) -> bool:
+        """Whether a value is a recurrent state, or a container that holds one when forward is done."""
+        containers = {option for option in options(value) if isinstance(option, Thing)}
+        inside = [v for (thing, _), v in trace.heap.items() if thing in containers and thing.cls is None]
+        return any(states_of(v) for v in (value, *inside))
 
     def kept_places(self) -> list[tuple[str, ...]]:
         """Attributes of the instance, and of the instances that it holds, that keep a recurrent state."""

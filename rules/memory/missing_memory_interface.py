@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.subjects.memory import kept_attributes, live_containers
+from policyfix.trace import Branch, Compared, KeyRead, Lookup, Trace
+from policyfix.values import NONE, Const, Group, Thing
 
 
 class MissingMemoryInterface(Rule[PolicyClass]):
@@ -11,11 +14,14 @@ class MissingMemoryInterface(Rule[PolicyClass]):
 
     ## What it does
     Reports a contract policy with a recurrent core that lacks one of `has_memory`, `get_memory`, `set_memory`
-    and `reset_memory`, its bases and mixins included.
+    and `reset_memory`, its bases and mixins included. Where the policy keeps a state of its own it also
+    reports a method that does nothing and answers nothing, and one that returns the very container that
+    forward goes on writing into.
 
     ## Why it matters
     The trainer asks `if hasattr(policy, "reset_memory")` and goes on without a word: states leak from one
-    rollout into the next minibatch, and checkpoints are evaluated with whatever state was left.
+    rollout into the next minibatch, and checkpoints are evaluated with whatever state was left. A snapshot
+    that is the live container changes with every step, and is empty after the next reset.
 
     ## Example
     ```python
@@ -36,7 +42,8 @@ class MissingMemoryInterface(Rule[PolicyClass]):
     Safe: methods are added; none that exists is changed.
 
     ## Source
-    Metta-AI/metta at cef2d0434a: every PyTorch agent; `MettaAgent.get_memory` answers `{}` for them.
+    Metta-AI/metta at cef2d0434a: every PyTorch agent; `MettaAgent.get_memory` answers `{}` for them. At
+    04185f82e9 their `get_memory` returns the two live dicts, which `reset_memory` then clears.
     """
 
     code = "PF202"
@@ -53,3 +60,42 @@ class MissingMemoryInterface(Rule[PolicyClass]):
                 "its memory cannot be reset or saved",
                 policy,
             )
+        kept = kept_attributes(policy)
+        if not kept or policy.is_open:
+            return
+        state = ", ".join(f"self.{way}" for way in kept)
+        for name in policy.contract.memory_methods:
+            found = policy.cls.find(name)
+            if found is None or found[1].module.name is not None:
+                continue
+            trace = policy.evaluate(name)
+            if trace is None or not (trace.complete and trace.returns):
+                continue
+            if _does_nothing(policy, trace):
+                what = "says no" if trace.returned == Const(False) else "does nothing"
+                reason = f"{what}, beside the state in {state}"
+            elif live_containers(policy, trace):
+                reason = (
+                    f"hands out the container in {state} itself: what it returns changes with the next step"
+                )
+            else:
+                continue
+            yield self.finding(policy.place(*found), f"{found[1].name}.{name} {reason}", policy)
+
+
+def _does_nothing(policy: PolicyClass, trace: Trace) -> bool:
+    """Whether a method changes nothing and answers None, False or something empty."""
+    if policy.changes(trace) or any(not isinstance(event, _LOOKS) for event in trace.events):
+        return False
+    match trace.returned:
+        case Const(value=answer):
+            return not answer
+        case Group(items=items):
+            return all(item == NONE for item in items)
+        case Thing() as container:
+            return container.cls is None and not any(thing is container for thing, _ in trace.heap)
+        case _:
+            return False
+
+
+_LOOKS = (KeyRead, Compared, Branch, Lookup)
