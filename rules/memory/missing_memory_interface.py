@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.memory import kept_attributes, live_containers
-from policyfix.trace import Branch, Compared, KeyRead, Lookup, Trace
+from policyfix.trace import Called, Escape, InPlace, KeyWrite, NetCall, Rebound, Store, Trace, Unfollowed
 from policyfix.values import NONE, Const, Group, Thing
 
 
@@ -85,7 +85,7 @@ class MissingMemoryInterface(Rule[PolicyClass]):
 
 def _does_nothing(policy: PolicyClass, trace: Trace) -> bool:
     """Whether a method changes nothing and answers None, False or something empty."""
-    if policy.changes(trace) or any(not isinstance(event, _LOOKS) for event in trace.events):
+    if policy.changes(trace) or any(isinstance(event, _DEEDS) for event in trace.events):
         return False
     match trace.returned:
         case Const(value=answer):
@@ -98,4 +98,4 @@ def _does_nothing(policy: PolicyClass, trace: Trace) -> bool:
             return False
 
 
-_LOOKS = (KeyRead, Compared, Branch, Lookup)
+_DEEDS = (Store, InPlace, KeyWrite, Called, Unfollowed, Rebound, Escape, NetCall)
