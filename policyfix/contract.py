@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ class Contract:
 
 def default_path() -> Path:
     """Where the default contract lies."""
-    return Path(str(resources.files("policyfix.contracts") / "metta.yaml"))
+    return Path(__file__).with_name("contracts") / "metta.yaml"
 
 
 @cache

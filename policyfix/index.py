@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
+
+KNOWLEDGE = Path(__file__).with_name("knowledge")  # stubs of what is known of other people's classes
 
 _CLASS = re.compile(
     rb"^[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?"  # name, type parameters
@@ -104,8 +105,8 @@ def _through_modules(
 def known_modules() -> frozenset[bytes]:
     """Names of `nn.Module` and of the classes in knowledge files that reach it."""
     names = {b"Module"}
-    for resource in resources.files("policyfix.knowledge").iterdir():
-        if resource.name.endswith(".pyi"):
+    for resource in KNOWLEDGE.iterdir():
+        if resource.suffix == ".pyi":
             names |= {name for name, bases in scan(resource.read_bytes(), "").classes if b"Module" in bases}
     return frozenset(names)
 

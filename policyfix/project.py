@@ -10,12 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 
 from policyfix.facts import ir
-
-KNOWLEDGE = "policyfix.knowledge"
+from policyfix.index import KNOWLEDGE
 
 # Bases that add nothing that a rule asks about.
 PLAIN_BASES = frozenset(
@@ -380,9 +378,9 @@ class Project:
     def _knowledge_module(self, name: str) -> Module | None:
         if name not in self._knowledge:
             self._knowledge[name] = None
-            resource = resources.files(KNOWLEDGE) / f"{name}.pyi"
+            resource = KNOWLEDGE / f"{name}.pyi"
             if resource.is_file():
-                facts = self._read(Path(str(resource)))
+                facts = self._read(resource)
                 if facts is not None:
                     self._knowledge[name] = Module(facts, self, name)
         return self._knowledge[name]

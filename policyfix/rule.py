@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import entry_points
+from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
@@ -81,11 +82,25 @@ def discover() -> tuple[type[Rule[Any]], ...]:
 def modules_of(package: str, group: str) -> Iterator[ModuleType]:
     """All modules of a package and of the packages that an entry-point group names."""
     roots = [importlib.import_module(package)]
-    roots += [point.load() for point in entry_points(group=group)]
+    if _is_named(group):
+        from importlib.metadata import entry_points  # takes longer to load than all rules together
+
+        roots += [point.load() for point in entry_points(group=group)]
     for root in roots:
         yield root
         for info in pkgutil.walk_packages(root.__path__, root.__name__ + "."):
             yield importlib.import_module(info.name)
+
+
+@cache
+def _is_named(group: str) -> bool:
+    """Whether some installed package may have entry points of a group."""
+    wanted = f"[{group}]".encode()
+    for folder in sys.path:
+        for info in Path(folder).glob("*-info/entry_points.txt"):
+            if wanted in info.read_bytes():
+                return True
+    return False
 
 
 def _defined(module: ModuleType) -> Iterator[type[Rule[Any]]]:

@@ -1,6 +1,7 @@
 """Wheel, sdist and editable install hold every module of the tree, inside `policyfix` and nowhere else."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -164,3 +165,28 @@ def test_it_runs_as_a_module_and_as_a_script() -> None:
     script = Path(sysconfig.get_path("scripts")) / "policyfix"
     assert run(script, "--version") == version
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] in version
+
+
+def test_rules_of_other_packages_are_found_by_their_entry_point(tmp_path: Path) -> None:
+    info = tmp_path / "theirs-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[policyfix.rules]\ntheirs = theirs\n")
+    package = tmp_path / "theirs"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "own.py").write_text(
+        "from policyfix.rule import Rule\n"
+        "from policyfix.subjects import PolicyClass\n\n\n"
+        "class Own(Rule[PolicyClass]):\n"
+        '    """Ours is not to reason why."""\n\n'
+        '    code, name = "XY999", "own"\n\n'
+        "    def check(self, policy):\n"
+        "        yield from ()\n"
+    )
+    command = [sys.executable, "-m", "policyfix", "explain", "XY999"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert "Ours is not to reason why" in done.stdout, done.stdout + done.stderr
+    assert subprocess.run(command, capture_output=True).returncode == 2
