@@ -60,7 +60,7 @@ def scan(data: bytes, observation_key: str) -> Headers:
     # As an attribute or a string; alone only where an import brings the name: prose speaks of LSTMs too.
     bare = any(_IMPORTED_CORE.search(names) for _, names in imported)
     word = re.compile(
-        rb"%s(?:LSTM|GRU|RNN)(?:Cell)?\b|[.'\"]%s\b"
+        rb"%s(?:LSTM|GRU|RNN)(?:Cell)?\b|\b%s\b"
         % (rb"\b" if bare else rb"[.'\"]", re.escape(observation_key.encode()))
     )
     return Headers(classes, tuple(aliases), imports, _speaking(data, headers, word))

@@ -567,8 +567,10 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
 
 
 def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
-    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all.
-    Everything else is not worth following."""
+    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, or
+    counts actions as the contract does. Everything else is not worth following."""
+    if cls.find(contract.to_index) is not None:
+        return True
     words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
     return cls.inherits(contract.base) or any(
         words & _words(part) for base in cls.linked for part in (base.facts, base.module.facts.assigned)

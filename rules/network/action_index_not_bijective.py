@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.trace import Store
 from policyfix.values import Const, Group, Term, Thing, Value, options
 
 
@@ -11,8 +12,9 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
     """Two actions share a logit, because the index of (type, argument) is computed wrongly.
 
     ## What it does
-    Reports a policy that computes the joint index of an action as `table[type] + argument` from a table of
-    cumulated *maximal* arguments, without `+ type`; or with `+ type` from a table of cumulated *counts*.
+    Reports a policy, or an agent that makes the trainer's tables itself, that computes the joint index of an
+    action as `table[type] + argument` from a table of cumulated *maximal* arguments, without `+ type`; or
+    with `+ type` from a table of cumulated *counts*.
 
     ## Why it matters
     An action type with maximal argument m has m + 1 actions. Without `+ type` neighbouring types overlap: of
@@ -41,7 +43,9 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         found = policy.cls.find(policy.contract.to_index)
-        if not policy.is_contract or found is None or found[1].module.name is not None:
+        if found is None or found[1].module.name is not None:
+            return
+        if not policy.is_contract and not _cumulates_maxima(policy):
             return
         trace = policy.evaluate(policy.contract.to_index)
         if trace is None or not trace.complete:
@@ -81,6 +85,32 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
         ):
             return dict(policy.contract.tables).get(str(table.args[1].value))
         return None
+
+
+def _cumulates_maxima(policy: PolicyClass) -> bool:
+    """Whether the class itself fills the contract's table of maxima, with the cumulated sum of what it is
+    given and nothing added to it."""
+    tables = {name for name, meaning in policy.contract.tables if meaning == "maxima"}
+    methods = {f.name for cls in policy.cls.linked for f in cls.facts.functions} - {"__init__", "forward"}
+    traces = [trace for name in sorted(methods) if (trace := policy.evaluate(name)) is not None]
+    filled = [
+        store.value
+        for trace in traces
+        for store in trace.of(Store)
+        if store.thing is policy.instance and store.attribute in tables
+    ]
+    return bool(filled) and all(_is_cumulated(o) for value in filled for o in options(value))
+
+
+def _is_cumulated(value: Value) -> bool:
+    """`torch.cumsum(torch.tensor([0, *maxima]), dim=0)` of a parameter, in whatever spelling of the list."""
+    match _plain(value):
+        case Term(op="torch.cumsum" | "cumsum", args=(Term(op="torch.tensor", args=(counted, *_)), *_)):
+            parts = counted.args if isinstance(counted, Term) and counted.op == "+" else (counted,)
+            given = [p for p in parts if not (isinstance(p, Group) and p.items == (Const(0),))]
+            return len(given) == 1 and isinstance(given[0], Term) and given[0].op == "parameter"
+        case _:
+            return False
 
 
 def _summands(value: Value) -> Iterator[Value]:
