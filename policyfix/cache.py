@@ -71,7 +71,7 @@ def _folders_of_the_tool() -> list[str]:
 class Cache:
     """Entries by name, for one state of the tool and one contract."""
 
-    def __init__(self, folder: Path, contract: str) -> None:
+    def __init__(self, folder: Path, contract: bytes) -> None:
         self._root = folder
         self._folder = folder / digest(_tool(), contract)
 

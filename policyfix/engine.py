@@ -146,15 +146,27 @@ class _Hearing:
         """Candidates are analysed; of the others it is enough to know that they are Python."""
         found: list[Finding] = []
         for path in paths:
-            module = self.project.module(path) if path in candidates else None
-            if module is not None:
-                for subject in find(self.project, module, self.contract):
+            if path in candidates:
+                for subject in self._subjects_of(path):
                     found += self.ask(subject)
         self.reader.prove(path for path in paths if path not in candidates)
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
         return _Heard(settled, bases, self.failures, reader.problems, reader.asked, self.project.absent)
+
+    def _subjects_of(self, path: Path) -> list[Subject]:
+        """The subjects of a file; none, and a problem of ours, where they cannot be made out."""
+        try:
+            module = self.project.module(path)
+            return [] if module is None else list(find(self.project, module, self.contract))
+        except Exception as error:  # one file must not take the rest down
+            self._fail("looking for policies", self.files[path], None, error)
+            return []
+
+    def _fail(self, what: str, path: str, line: int | None, error: Exception) -> None:
+        message = f"{what} failed: {type(error).__name__}: {error} (please report it)"
+        self.failures.append(Problem(path, line, message))
 
     def ask(self, subject: Subject) -> list[Finding]:
         """All rules about one subject. A rule that fails is a problem of ours, and is said so."""
@@ -166,9 +178,7 @@ class _Hearing:
             try:
                 found += dict.fromkeys(each.check(subject))
             except Exception as error:  # one rule on one class must not take the rest down
-                what = f"{each.code} failed on {subject.name}: {type(error).__name__}: {error}"
-                line = subject.header.span.line
-                self.failures.append(Problem(subject.path, line, f"{what} (please report it)"))
+                self._fail(f"{each.code} on {subject.name}", subject.path, subject.header.span.line, error)
         return found
 
     def _subject(self, finding: Finding) -> Subject:
@@ -193,12 +203,19 @@ class _Hearing:
                 reason = f"the code stands in {finding.elsewhere}: check that file too"
                 offered.append(finding.offered(None, reason))
                 continue
-            if finding.path not in trees:
-                path = Path(finding.path)
-                source = self.reader.source(path)
-                assert source is not None
-                trees[finding.path] = SourceTree(source, self.reader.tree(path))
-            outcome = plan(finding, self._subject(finding), trees[finding.path])
+            source = self.reader.source(Path(finding.path))
+            assert source is not None
+            if source.is_generated:
+                offered.append(finding.offered(None, "the file is generated: mend what generates it"))
+                continue
+            try:
+                if finding.path not in trees:
+                    trees[finding.path] = SourceTree(source, self.reader.tree(Path(finding.path)))
+                outcome = plan(finding, self._subject(finding), trees[finding.path])
+            except Exception as error:  # the finding stands, mended or not
+                if Path(finding.path).absolute() not in self.reader.problems:
+                    self._fail(f"the fix of {finding.code}", finding.path, finding.line, error)
+                outcome = Refusal("the file cannot be rewritten")
             if isinstance(outcome, Refusal):
                 offered.append(finding.offered(None, outcome.reason))
             else:

@@ -19,6 +19,8 @@ from policyfix.finding import Problem
 if TYPE_CHECKING:
     from policyfix.facts.parsed import Parsed
 
+LARGEST = 2_000_000  # bytes: what is larger was not written by hand, and takes minutes to follow
+
 
 class Reader:
     """Gives what a file says, or keeps the problem that it has."""
@@ -83,6 +85,10 @@ class Reader:
         return facts
 
     def _lower(self, source: sources.Source, path: Path) -> ir.ModuleFacts | None:
+        if len(source.data) > LARGEST:
+            reason = f"has more than {LARGEST // 1_000_000} MB, too much to be followed: exclude it"
+            self.problems[path.absolute()] = Problem(str(path), None, reason)
+            return None
         # Imported here: where nothing has to be parsed, loading libcst would take longer than all else.
         import libcst as cst
 
@@ -136,8 +142,8 @@ class Reader:
         """Notes the problem of each of these files that is no Python; their facts nobody needs."""
         for path in paths:
             source = self.source(path)
-            if source is None:
-                continue
+            if source is None or len(source.data) > LARGEST:
+                continue  # a table of numbers may take gigabytes to parse, and holds no policy
             try:
                 refused = _syntax_error(source.data) is not None
             except (ValueError, RecursionError, MemoryError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyi")
+HEAD = 2_000  # characters among which a file says that it is generated
 SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "__pypackages__", "build", "dist", "node_modules", "site-packages", "venv"}
 )
@@ -41,6 +42,11 @@ class Source:
     data: bytes
     text: str
     encoding: str  # as `tokenize.detect_encoding` names it; "utf-8-sig" where a byte order mark stands
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a comment at its top says that a tool wrote it: such a file is checked, but not rewritten."""
+        return any(line.startswith("#") and "@generated" in line for line in self.text[:HEAD].splitlines())
 
     def lines(self) -> list[str]:
         """The lines without their ends. Unlike for `str.splitlines`, a form feed ends none."""
@@ -197,6 +203,8 @@ def read(path: Path) -> Source:
     """The decoded file, by its byte order mark or PEP 263 line, else UTF-8. Raises `SourceError`."""
     if path.exists() and not path.is_file():
         raise SourceError(str(path), "is not a regular file")
+    if path.suffix == ".ipynb":
+        raise SourceError(str(path), "is a notebook: export it to a .py file and check that")
     try:
         data = path.read_bytes()
     except OSError as error:

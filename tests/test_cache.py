@@ -140,7 +140,7 @@ def test_a_cache_that_cannot_be_written_is_no_error(tree: Path, tmp_path: Path) 
 
 
 def test_a_file_that_was_just_written_is_not_trusted(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", "")
+    cache = Cache(tmp_path / "cache", b"")
     file = tmp_path / "a.py"
     file.write_text("x = 1\n")
     cache.remember("question", [str(file)], engine.Result(), time.time())

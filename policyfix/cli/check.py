@@ -122,7 +122,7 @@ def _result(setup: options.Setup, selection: sources.Selection, folder: Path | N
     # What single files are asked for may change with files that do not exist yet.
     if known is None or setup.is_partial or setup.overlay or selection.unreadable:
         return _checked(setup, selection, known)
-    question = cache.digest(setup.settings, setup.paths, os.getcwd(), setup.baseline_state)
+    question = cache.digest(setup.settings, setup.paths, os.getcwd())
     files = [str(file) for file in selection.files]
     result = known.recall(question, files)
     if result is None:

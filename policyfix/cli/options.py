@@ -83,16 +83,14 @@ class Setup:
         return any(not path.is_dir() for path in self.paths)
 
     @property
-    def contract_state(self) -> str:
+    def contract_state(self) -> bytes:
         """Changes with what the contract says."""
-        return "" if self.contract_file is None else self.contract_file.read_text(encoding="utf-8")
-
-    @property
-    def baseline_state(self) -> object:
-        """Changes with the baseline."""
-        from policyfix.cache import stat
-
-        return self.settings.baseline and stat(self.settings.path(self.settings.baseline))
+        if self.contract_file is None:
+            return b""
+        try:
+            return self.contract_file.read_bytes()
+        except OSError as error:
+            raise click.UsageError(f"{self.contract_file}: {error.strerror}") from None
 
     @cached_property
     def contract(self) -> Contract:
