@@ -45,7 +45,7 @@ class Source:
 
     @property
     def is_generated(self) -> bool:
-        """Whether a comment at its top says that a tool wrote it: such a file is checked, but not rewritten."""
+        """Whether a comment at its top says that a tool wrote it: it is checked, but never rewritten."""
         return any(line.startswith("#") and "@generated" in line for line in self.text[:HEAD].splitlines())
 
     def lines(self) -> list[str]:
