@@ -208,7 +208,8 @@ def test_a_file_that_is_too_large_is_told_where_it_could_matter(tmp_path: Path) 
     table = "x = [\n" + "    1234567890,\n" * 150_000 + "]\n"
     (tmp_path / "table.py").write_text(table)
     assert check(tmp_path).exit_code == 0
-    (tmp_path / "policy.py").write_text("from torch import nn\nclass A(nn.Module):\n    core = nn.LSTM\n" + table)
+    policy = "from torch import nn\nclass A(nn.Module):\n    core = nn.LSTM\n"
+    (tmp_path / "policy.py").write_text(policy + table)
     (problem,) = check(tmp_path).problems
     assert Path(problem.path).name == "policy.py"
     assert "more than 2 MB" in problem.message
