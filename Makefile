@@ -7,13 +7,17 @@ BIN := .venv/bin
 # constraints.txt holds the torch that the tests were run with; the package itself pins none.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test clean
+.PHONY: demo test rule clean
 
 demo: .venv/demo.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
 test: .venv/dev.installed
 	$(BIN)/pytest
+
+# make rule CODE=PF599 NAME=frozen-normaliser FAMILY=network [FIX=safe|unsafe|none] [PROBE=1]
+rule:
+	@$(PYTHON) tools/scaffold.py $(CODE) $(NAME) $(FAMILY) --fix $(or $(FIX),safe) $(if $(PROBE),--probe)
 
 clean:
 	rm -rf .venv build dist *.egg-info

@@ -72,7 +72,13 @@ class Walk:
     respect_gitignore: bool = True
 
     def excludes(self, path: Path) -> bool:
+        """Whether a file or folder is excluded, or stands in a folder that is."""
         return bool(self.exclude) and matches(path, self.exclude, self.root)
+
+    def stops_at(self, path: Path) -> bool:
+        """Whether what is met on the way is excluded. Folders above it are not asked: one that is given is
+        walked, excluded or not."""
+        return bool(self.exclude) and matches(path, self.exclude, self.root, above=False)
 
 
 def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:
@@ -104,11 +110,11 @@ def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[P
             for f in folders
             if not f.startswith(".")
             and f not in SKIPPED_FOLDERS
-            and not walk.excludes(Path(root, f))
+            and not walk.stops_at(Path(root, f))
             and not (ignored is not None and ignored.holds(os.path.join(root, f, "")))
         ]
         for name in files:
-            if not name.endswith(SUFFIXES) or walk.excludes(path := Path(root, name)):
+            if not name.endswith(SUFFIXES) or walk.stops_at(path := Path(root, name)):
                 continue
             if ignored is None or not ignored.holds(os.path.join(root, name)):
                 yield path
@@ -137,12 +143,12 @@ def left_out(path: Path, walk: Walk) -> str | None:
     return None
 
 
-def matches(path: Path, globs: tuple[str, ...], root: Path) -> bool:
-    """Whether a glob matches a file or a folder that it stands in: by name, or by path from `root` on."""
+def matches(path: Path, globs: tuple[str, ...], root: Path, above: bool = True) -> bool:
+    """Whether a glob matches a path, or with `above` a folder that it stands in: by name, or from `root` on."""
     absolute = os.path.abspath(path)
     relative = os.path.relpath(absolute, os.path.abspath(root))
     shown = Path(absolute if relative.startswith("..") else relative)
-    chain = (shown,) if shown.is_absolute() else (shown, *shown.parents[:-1])
+    chain = (shown, *shown.parents[:-1]) if above and not shown.is_absolute() else (shown,)
     return any(
         fnmatch(part.name, g) or fnmatch(part.as_posix(), g.rstrip("/").removeprefix("**/"))
         for part in chain

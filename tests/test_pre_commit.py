@@ -172,4 +172,5 @@ def test_the_hooks_ask_for_one_process_and_python_files() -> None:
     for hook in declared:
         assert hook["require_serial"] is True
         assert hook["types_or"] == ["python", "pyi"]
-        assert hook["entry"].split()[:2] == ["policyfix", hook["id"].removeprefix("policyfix-")]
+        command = hook["id"].removeprefix("policyfix-")
+        assert hook["entry"].split() == ["policyfix", command, "--force-exclude"]

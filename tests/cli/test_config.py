@@ -99,8 +99,11 @@ def test_excluded_files_are_read_when_named_unless_exclusion_is_forced(agents: P
     assert files("agents/keeper.py") == {"agents/keeper.py"}
     assert files("agents/keeper.py", "--force-exclude") == set()
     assert policyfix("check", "agents/keeper.py", "--force-exclude").exit_code == 0
+    Path("policyfix.toml").write_text('exclude = ["agents"]\n')
+    assert files(".") == set()
+    assert "agents/keeper.py" in files("agents")
     Path("policyfix.toml").write_text('exclude = ["agents"]\nforce-exclude = true\n')
-    assert files("agents/keeper.py") == set()
+    assert files("agents/keeper.py") == files("agents") == set()
 
 
 def test_globs_of_the_settings_start_from_their_file_and_those_of_an_option_from_here(

@@ -57,6 +57,16 @@ def test_the_page_says_what_the_fix_changes(each: type[rule.Rule[object]]) -> No
     assert safety.startswith(("Safe", "Unsafe", "None"))
 
 
+@each_rule
+def test_nothing_of_the_layout_is_left_to_be_written(each: type[rule.Rule[object]]) -> None:
+    place = each.__module__.removeprefix("policyfix.rules.").replace(".", "/")
+    root = Path(__file__).parents[2]
+    parts = [root / "rules" / f"{place}.py", root / "codemods" / f"{place}.py"]
+    parts += (root / "tests" / "rules" / place).rglob("*.py")
+    parts += (root / "runtime" / "checker" / "probes").glob(f"pv{each.code[2:]}_*.py")
+    assert [p for p in parts if p.exists() and "TODO" in p.read_text()] == []
+
+
 def test_every_rule_file_has_its_cases() -> None:
     here = Path(__file__).parent
     folders = {str(p.relative_to(here)) for p in here.glob("*/*") if any(p.glob("bad_*"))}
