@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ def check(
     processes: int = 1,
     selection: sources.Selection | None = None,
     with_dependants: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Checks the Python files under the paths, or those of a `selection` made of them. `rules` are those that
     run, `screen` decides what is told. A result has its subjects where one process did all of the work.
@@ -63,7 +64,8 @@ def check(
     work = [(ANALYSIS * reader.size(path), path) for path in candidates]
     shares = _shares(work + [(reader.size(path), path) for path in others], processes)
     elsewhere = [aside(partial(hearing.hear, share, candidates)) for share in shares[1:]]
-    heard = [hearing.hear(shares[0], candidates), *(join() for join in elsewhere)]
+    # The shares take about as long as one another: how far this one is tells how far all are.
+    heard = [hearing.hear(shares[0], candidates, progress), *(join() for join in elsewhere)]
 
     problems = {path: problem for part in heard for path, problem in part.unreadable.items()}
     reader.remember(path for path in others if path not in problems)
@@ -142,10 +144,20 @@ class _Hearing:
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     failures: list[Problem] = field(default_factory=list)
 
-    def hear(self, paths: list[Path], candidates: Container[Path]) -> _Heard:
+    def hear(
+        self,
+        paths: list[Path],
+        candidates: Container[Path],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> _Heard:
         """Candidates are analysed; of the others it is enough to know that they are Python."""
         found: list[Finding] = []
+        sizes = {path: self.reader.size(path) for path in paths if progress and path in candidates}
+        done = 0
         for path in paths:
+            if progress and path in sizes:
+                progress(done, sum(sizes.values()))
+                done += sizes[path]
             if path in candidates:
                 for subject in self._subjects_of(path):
                     found += self.ask(subject)

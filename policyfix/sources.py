@@ -144,7 +144,7 @@ def left_out(path: Path, walk: Walk) -> str | None:
 
 
 def matches(path: Path, globs: tuple[str, ...], root: Path, above: bool = True) -> bool:
-    """Whether a glob matches a path, or with `above` a folder that it stands in: by name, or from `root` on."""
+    """Whether a glob matches a path, or with `above` a folder that it stands in: by name or from `root`."""
     absolute = os.path.abspath(path)
     relative = os.path.relpath(absolute, os.path.abspath(root))
     shown = Path(absolute if relative.startswith("..") else relative)

@@ -133,19 +133,22 @@ def _result(setup: options.Setup, selection: sources.Selection, folder: Path | N
 
 def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Cache | None) -> Result:
     from policyfix import engine  # here: a result that is recalled needs nothing of it
+    from policyfix.cli.progress import progress
 
-    return engine.check(
-        setup.paths,
-        setup.contract,
-        setup.rules,
-        overlay=setup.overlay,
-        walk=setup.walk,
-        screen=setup.screen,
-        cache=known,
-        processes=os.cpu_count() or 1,
-        selection=selection,
-        with_dependants=setup.is_partial,
-    )
+    with progress() as drawn:
+        return engine.check(
+            setup.paths,
+            setup.contract,
+            setup.rules,
+            overlay=setup.overlay,
+            walk=setup.walk,
+            screen=setup.screen,
+            cache=known,
+            processes=os.cpu_count() or 1,
+            selection=selection,
+            with_dependants=setup.is_partial,
+            progress=drawn,
+        )
 
 
 def _without_known(result: Result, file: Path, setup: options.Setup) -> Result:
