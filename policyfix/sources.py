@@ -10,10 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 SUFFIXES = (".py", ".pyi")
 HEAD = 2_000  # characters among which a file says that it is generated
@@ -167,7 +163,7 @@ class _Ignored:
     """What the `.gitignore` files of a tree say, from the top of its repository down; the deepest decides."""
 
     def __init__(self, folder: Path) -> None:
-        self._specs: list[tuple[str, GitIgnoreSpec]] = []
+        self._specs: list[tuple[str, list[_Pattern]]] = []
         top = os.path.abspath(folder)
         above = []
         for parent in Path(top).parents if not os.path.exists(os.path.join(top, ".git")) else ():
@@ -178,7 +174,8 @@ class _Ignored:
             above = []  # no repository: nothing above the folder is about it
         for parent in reversed(above):
             self._read(str(parent))
-        if self.holds(os.path.join(top, "")):
+        within = [Path(top), *above[:-1]]
+        if any(self.holds(os.path.join(each, "")) for each in within):
             self._specs.clear()  # ignored, and yet given: then it is wanted
 
     def enter(self, root: str, files: list[str]) -> None:
@@ -190,19 +187,62 @@ class _Ignored:
             lines = Path(folder, ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
             return
-        from pathspec import GitIgnoreSpec
-
-        self._specs.append((os.path.join(folder, ""), GitIgnoreSpec.from_lines(lines)))
+        patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
+        self._specs.append((os.path.join(folder, ""), patterns))
 
     def holds(self, path: str) -> bool:
-        """Whether a file, or a folder with a slash behind it, is ignored."""
-        absolute = os.path.abspath(path) + (os.sep if path.endswith(os.sep) else "")
-        for folder, spec in reversed(self._specs):
+        """Whether a file, or a folder with a slash behind it, is ignored itself."""
+        is_folder = path.endswith(os.sep)
+        absolute = os.path.abspath(path)
+        for folder, patterns in reversed(self._specs):
             if absolute.startswith(folder):
-                answer = spec.check_file(absolute[len(folder) :]).include
-                if answer is not None:
-                    return answer
+                inner = absolute[len(folder) :].replace(os.sep, "/")
+                for pattern in reversed(patterns):
+                    if (is_folder or not pattern.folders_only) and pattern.regex.fullmatch(inner):
+                        return pattern.ignores
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One line of a `.gitignore`."""
+
+    regex: re.Pattern[str]
+    ignores: bool  # not so after `!`
+    folders_only: bool
+
+
+_WILDCARD = re.compile(r"/\*\*/|^\*\*/|/\*\*$|\*+|\?|\[(?:!|\^)?\]?(?:\\.|[^\]\\])*\]|\\.|.", re.S)
+
+
+def _pattern(line: str) -> _Pattern | None:
+    """A line of a `.gitignore`, as git reads it; None where it says nothing."""
+    text = re.sub(r"(?<!\\)\s+$", "", line)
+    if not text or text.startswith("#"):
+        return None
+    ignores = not text.startswith("!")
+    text = text.removeprefix("!")
+    folders_only = text.endswith("/")
+    text = text.removesuffix("/")
+    anywhere = "/" not in text
+    regex = "".join(_translated(part) for part in _WILDCARD.findall(text.removeprefix("/")))
+    try:
+        return _Pattern(re.compile(("(?:.*/)?" if anywhere else "") + regex), ignores, folders_only)
+    except re.error:  # a range that runs backwards matches nothing
+        return None
+
+
+def _translated(part: str) -> str:
+    if part in ("/**/", "**/", "/**"):
+        return {"/**/": "/(?:.*/)?", "**/": "(?:.*/)?", "/**": "/.+"}[part]
+    if part.startswith("*"):
+        return "[^/]*"
+    if part == "?":
+        return "[^/]"
+    if part.startswith("[") and len(part) > 1:
+        negated = part[1] in "!^"
+        return f"(?!/)[{'^' if negated else ''}{part[2 if negated else 1 : -1].replace('[', chr(92) + '[')}]"
+    return re.escape(part.removeprefix("\\") or part)
 
 
 def read(path: Path) -> Source:

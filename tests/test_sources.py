@@ -1,9 +1,13 @@
 """Which files are read, and how their bytes become text."""
 
 import os
+import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policyfix import sources
 
@@ -92,3 +96,97 @@ def test_a_pipe_and_a_dangling_link_are_errors_and_do_not_block(tmp_path: Path) 
     for name in ("pipe.py", "link.py"):
         with pytest.raises(sources.SourceError):
             sources.read(tmp_path / name)
+
+
+PATTERNS = [
+    *(
+        "*.log",
+        "/top.py",
+        "build/",
+        "a/b.py",
+        "a/*.py",
+        "**/deep",
+        "**/deep/x.py",
+        "a/**",
+        "a/**/z.py",
+        "!keep.py",
+    ),
+    *(
+        "# comment",
+        r"\#hash.py",
+        r"\!bang.py",
+        "sp ace.py",
+        r"trail\ ",
+        "q?.py",
+        "[abc].py",
+        "[!abc].py",
+        "[a-c]x",
+    ),
+    *(
+        "/**/any.py",
+        "*",
+        "!*/",
+        "a",
+        "/a",
+        "a/",
+        "sub/a",
+        "x**y.py",
+        r"\*.py",
+        "[]x].py",
+        "tail.py   ",
+    ),
+]
+PATHS = [
+    *(
+        "a.py",
+        "b.py",
+        "d.py",
+        "top.py",
+        "x.log",
+        "keep.py",
+        "#hash.py",
+        "!bang.py",
+        "sp ace.py",
+        "qq.py",
+        "*.py",
+    ),
+    *(
+        "a_folder/a.py",
+        "build/x.py",
+        "sub/build/y.py",
+        "sub/top.py",
+        "deep/x.py",
+        "sub/deep/x.py",
+        "].py",
+        "tail.py",
+    ),
+    *(
+        "g/b.py",
+        "g/z.py",
+        "g/h/z.py",
+        "sub/a/t.py",
+        "xny.py",
+        "ax/f.py",
+        "any.py",
+        "sub/any.py",
+        "trail /k.py",
+    ),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=4), st.sampled_from(["", "sub", "g"]))
+def test_gitignore_files_mean_what_git_says(lines: list[str], where: str) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for path in PATHS:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text("")
+        subprocess.run(["git", "init", "--quiet", name], check=True)
+        (folder / where / ".gitignore").write_text("\n".join(lines) + "\n")
+        command = ["git", "-C", name, "ls-files", "-z", "--others", "--exclude-standard"]
+        listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+        expected = {path for path in listed if path.endswith(".py") and not path.startswith("build/")}
+        expected -= {path for path in listed if "/build/" in path}  # passed over by name, ignored or not
+        found = {path.relative_to(folder).as_posix() for path in sources.discover([folder]).files}
+    assert found == expected
