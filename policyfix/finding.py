@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from policyfix import sources
 
@@ -81,12 +81,24 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A file that was not checked, or not wholly: never a green run."""
+    """A file that was not checked, or not wholly: never a green run.
+
+    ## What it does
+    Reports a file that cannot be read, decoded or parsed, one that is a notebook or too large to be followed,
+    and an error of policyfix itself. It is no rule: it cannot be ignored, silenced or put into a baseline.
+
+    ## Why it matters
+    A check that passes a file over and says nothing looks like a check that found nothing. The exit status is
+    2 wherever a file was not checked, whatever else was found.
+
+    ## Use instead
+    Mend the file, or leave it out by `exclude` in the settings. Please report an error of policyfix itself.
+    """
 
     path: str
     line: int | None
     message: str
-    code: str = "PF901"
+    code: ClassVar[str] = "PF901"
 
 
 @dataclass(slots=True)

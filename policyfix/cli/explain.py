@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+import inspect
 
 import click
+
+from policyfix.config import did_you_mean
+
+UNREADABLE = "unreadable-source"
 
 
 @click.command()
@@ -15,20 +19,20 @@ def explain(rule: str) -> None:
     from rich.markdown import Markdown
 
     from policyfix import codemod
+    from policyfix.finding import Problem
     from policyfix.rule import discover
 
+    console = Console(highlight=False)
+    if rule.upper() == Problem.code or rule == UNREADABLE:
+        console.print(f"[bold]{Problem.code}[/bold] {UNREADABLE} (error, fix: none)\n")
+        console.print(Markdown(inspect.cleandoc(Problem.__doc__ or "")))
+        return
     rules = {name: r for r in discover() for name in (r.code, r.name)}
     found = rules.get(rule) or rules.get(rule.upper())
     if found is None:
-        close = difflib.get_close_matches(rule, rules, n=1) or difflib.get_close_matches(
-            rule.upper(), rules, n=1
-        )
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise click.UsageError(
-            f"no rule is called {rule}{hint} Known: {', '.join(r.code for r in discover())}"
-        )
+        hint = did_you_mean(rule, rules) or "; policyfix rules lists them"
+        raise click.UsageError(f"no rule is called {rule}{hint}")
     tiers = sorted({c.tier for c in codemod.discover() if found.code in c.answers})
     fix = " or ".join(tiers) if tiers else "none"
-    console = Console(highlight=False)
     console.print(f"[bold]{found.code}[/bold] {found.name} ({found.severity}, fix: {fix})\n")
     console.print(Markdown(found.page()))

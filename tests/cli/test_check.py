@@ -128,6 +128,13 @@ def test_explain_shows_the_page_by_code_and_by_name(rule: Any) -> None:
         assert heading in by_code.output
 
 
+def test_explain_knows_the_code_of_files_that_are_not_checked() -> None:
+    by_code = policyfix("explain", "PF901")
+    assert by_code.output == policyfix("explain", "unreadable-source").output
+    assert "PF901 unreadable-source" in by_code.output
+    assert "exit status" in by_code.output
+
+
 def test_help_lists_every_command() -> None:
     output = policyfix("--help").output
     assert all(name in output for name in COMMANDS)
