@@ -166,6 +166,7 @@ class Run:
         self._no_grad = 0
         self._guards: list[Value] = []  # undecided tests that what runs now depends on
         self._state = State({}, {})
+        self._opened = False  # the call that is being made may give keywords that are not known
         self._at = ir.NOWHERE  # the statement or call that is being run
         self._made: dict[Term, tuple[Frame, ir.Span]] = {}
 
@@ -607,7 +608,7 @@ class Run:
         del self._guards[guarded:]
 
     def _with(self, node: ir.With) -> None:
-        no_grad = 0
+        no_grad, guarded = 0, len(self._guards)
         for context, target in node.items:
             value = self._eval(context)
             if isinstance(value, Term) and (
@@ -617,9 +618,12 @@ class Run:
                 no_grad += 1
             if target is not None:
                 self._assign(target, value, node.span)
+            if isinstance(value, Term) and value.op == "torch.device":
+                self._guards.append(value)
         self._no_grad += no_grad
         self._block(node.body)
         self._no_grad -= no_grad
+        del self._guards[guarded:]
 
     def _try(self, node: ir.Try) -> None:
         start = self._state.copy()
@@ -1080,7 +1084,7 @@ class Run:
             callee = self._eval(function)
         positional: list[Value] = []
         keywords: dict[str, Value] = {}
-        spread = False
+        spread = opened = False
         for argument in node.arguments:
             value = self._eval(argument.value)
             if argument.star == "*":
@@ -1089,11 +1093,13 @@ class Run:
                 positional.extend([value] if elements is None else elements)
             elif argument.star == "**":
                 keywords.update(self._entries(value))
+                opened = opened or not isinstance(value, Thing) or (value, "*") in self._state.heap
             elif argument.keyword is not None:
                 keywords[argument.keyword] = value
             else:
                 positional.append(value)
         outer, self._at = self._at, node.span
+        self._opened = opened
         result = either(self._apply(c, positional, keywords, spread, node) for c in options(callee))
         self._at = outer
         return result
@@ -1134,7 +1140,8 @@ class Run:
             case Ref(symbol=LinkedClass() as cls):
                 return self._instantiate(cls, positional, keywords, spread, node.span)
             case Ref(symbol=External(name=name)):
-                return self._call_external(name, positional, keywords, node.span)
+                rest: dict[str, Value] = {"**": UNKNOWN} if self._opened else {}
+                return self._call_external(name, positional, {**keywords, **rest}, node.span)
             case Method(receiver=receiver, name=name):
                 return self._call_method(receiver, name, positional, keywords, node.span)
             case Thing(kind="instance", cls=cls) if cls is not None:
@@ -1353,7 +1360,7 @@ class Run:
             result = self._told(self.term(name, receiver, *extra))
             if self._no_grad and name not in VIEWS:
                 result = self.term("detach", result)
-            return self._called(name, [receiver, *extra], result, span)
+            return self._called(f".{name}", [receiver, *extra], result, span)
         if isinstance(receiver, Group):
             self._change_list(receiver, name, positional, span)
             return UNKNOWN

@@ -134,9 +134,9 @@ class Escape:
 class Called:
     """A call of a library's function, of a builtin or of a tensor's method.
 
-    `guards` are the undecided tests that it runs under."""
+    `guards` are the undecided tests that it runs under, and the devices that it makes tensors on."""
 
-    name: str  # "torch.zeros", "int"; "item" for a method, whose first argument is the receiver
+    name: str  # "torch.zeros", "int"; ".item" for a method, whose first argument is the receiver
     arguments: tuple[Value, ...]  # a keyword one is the term `=name`
     result: Value
     guards: tuple[Value, ...]

@@ -1,0 +1,162 @@
+"""Which values of a forward are tensors, where they were made, and what waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from policyfix.project import External
+from policyfix.subjects.policy import PolicyClass
+from policyfix.trace import Called
+from policyfix.values import (
+    NONE,
+    VIEWS,
+    Const,
+    Either,
+    Group,
+    Ref,
+    Term,
+    Unknown,
+    Value,
+    key_of,
+    walk,
+)
+
+# Methods, attributes and builtins that say something of a tensor without waiting for its values.
+_LAYOUT = frozenset(
+    ".shape .device .dtype .ndim .is_cuda .requires_grad .layout size dim ndimension numel nelement stride "
+    "element_size is_contiguous get_device data_ptr is_floating_point is_complex is_sparse len isinstance "
+    "type hasattr str repr id callable print range torch.is_tensor torch.numel "
+    "torch.is_floating_point".split()
+)
+_VALUES = frozenset("item tolist numpy".split())  # what leaves the device
+_FUNCTIONS = ("torch.nn.functional", "torch.linalg", "torch.fft", "torch.special", "einops")
+_NO_TENSOR = frozenset(
+    "torch.device torch.Size torch.Generator torch.finfo torch.iinfo torch.no_grad torch.inference_mode "
+    "torch.enable_grad torch.set_grad_enabled torch.autocast torch.typename torch.allclose torch.equal "
+    "torch.compile torch.manual_seed torch.seed torch.initial_seed torch.get_default_dtype "
+    "torch.is_grad_enabled torch.is_autocast_enabled".split()
+)
+_ARITHMETIC = frozenset(
+    "+ - * / // % ** @ & | ^ << >> ~ compare== compare!= compare< compare<= compare> compare>=".split()
+)
+_RESULTS = frozenset(".values .indices .real .imag .mT .H".split())
+
+# What makes a tensor on the default device unless it is told another.
+CREATORS = frozenset(
+    f"torch.{name}"
+    for name in "zeros ones full empty arange linspace logspace eye rand randn randint randperm "
+    "tensor".split()
+)
+_MOVES = frozenset("to cuda type_as cpu pin_memory".split())
+# What the trainer decides when it calls forward: the mode, and whose state it is.
+_CALLERS = frozenset({Const("state"), Const("action"), Const("actions")})
+
+
+def is_tensor(value: Value) -> bool:
+    """Whether a value is certainly a tensor, where it is not None."""
+    todo, seen = [value], set[Value]()
+    while todo:
+        current = todo.pop()
+        if current in seen or current == NONE:
+            continue
+        seen.add(current)
+        if isinstance(current, Either):
+            todo.extend(current.options)
+        elif not isinstance(current, Term):
+            return False
+        elif key_of(current) is not None or current.op in ("core", "module", "action"):
+            continue
+        elif current.op in _ARITHMETIC:
+            if not any(isinstance(a, Term) and is_tensor(a) for a in current.args):
+                return False
+        elif not _makes_tensor(current):
+            if current.op in _LAYOUT or current.op in _VALUES or not current.args:
+                return False
+            if not (current.op.isidentifier() or current.op in _RESULTS):
+                return False
+            todo.append(current.args[0])  # a method of a tensor gives one
+    return True
+
+
+def _makes_tensor(term: Term) -> bool:
+    prefix, _, name = term.op.rpartition(".")
+    if prefix == "torch":
+        return term.op not in _NO_TENSOR | _LAYOUT and name[:1].islower()
+    return prefix in _FUNCTIONS
+
+
+def depends_on_values(test: Value) -> bool:
+    """Whether a test asks for the contents of a tensor, not just for its layout or presence."""
+
+    def enter(term: Term) -> bool:
+        return not (term.op in _LAYOUT or term.op.startswith(("compareis", "comparein", "tensordict.")))
+
+    return any(
+        key_of(part) is not None or (isinstance(part, Term) and part.op in ("core", "module"))
+        for part in walk(test, enter)
+    )
+
+
+def is_hot(guards: Iterable[Value]) -> bool:
+    """Whether what runs under these tests runs in every step of some rollout or training: they ask for the
+    mode or for what the TensorDict looks like, not for a setting or for the contents of a tensor."""
+    for guard in guards:
+        if depends_on_values(guard):
+            return False
+        for part in walk(guard):
+            if isinstance(part, (Unknown, Ref)):
+                return False
+            if isinstance(part, Term) and part.op in ("attribute", "earlier", "keywords", "env", "opaque"):
+                return False
+            if isinstance(part, Term) and part.op == "parameter" and not _CALLERS.issuperset(part.args):
+                return False
+    return True
+
+
+def created_without_device(call: Called) -> bool:
+    """Whether a call makes a tensor with at least one dimension on the default device."""
+    if call.name not in CREATORS:
+        return False
+    named = {a.op for a in call.arguments if isinstance(a, Term) and a.op.startswith("=")}
+    placed = any(isinstance(g, Term) and g.op == "torch.device" for g in call.guards)
+    if placed or named & {"=device", "=out", "=**"}:
+        return False
+    content = [a for a in call.arguments if not (isinstance(a, Term) and a.op.startswith("="))]
+    if call.name == "torch.tensor":
+        return bool(content) and isinstance(content[0], Group) and bool(content[0].items)
+    return bool(content) and not (isinstance(content[0], Group) and not content[0].items)
+
+
+def is_moved(value: Value, terms: Iterable[Term]) -> bool:
+    """Whether something computed from a tensor is moved to another device."""
+    return any(
+        term.op in _MOVES and value in walk(term.args[0]) and not _only_dtype(term)
+        for term in terms
+        if term.args
+    )
+
+
+def _only_dtype(term: Term) -> bool:
+    """`x.to(torch.float32)`, `x.to(dtype=torch.long)`: the device stays."""
+    return term.op == "to" and all(
+        (isinstance(a, Ref) and isinstance(a.symbol, External) and a.symbol.name.startswith("torch."))
+        or (isinstance(a, Term) and a.op == "=dtype")
+        for a in term.args[1:]
+    )
+
+
+def calls(policy: PolicyClass) -> Iterator[Called]:
+    """The calls on every path of forward, in either mode."""
+    for trace in policy.traces:
+        for call in trace.of(Called):
+            if is_hot(call.guards):
+                yield call
+
+
+def views_of(value: Value) -> Iterator[Value]:
+    """What a tensor is a view or a converted copy of."""
+    while isinstance(value, Term) and value.args:
+        yield value
+        if value.op not in VIEWS | {"index", "each", "float", "long", "half", "double", "clone"}:
+            return
+        value = value.args[0]

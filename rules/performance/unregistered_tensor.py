@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from policyfix.rule import Finding, Rule
+from policyfix.subjects import PolicyClass
+from policyfix.subjects.tensors import created_without_device, depends_on_values, is_moved, is_tensor
+from policyfix.trace import Called, Store
+from policyfix.values import Group, Term, Value, options, walk
+
+
+class UnregisteredTensor(Rule[PolicyClass]):
+    """A tensor that the forward needs is a plain attribute of the module.
+
+    ## What it does
+    Reports a tensor that a constructor of a contract policy or of its nets makes without a device and keeps
+    as an attribute, not as a buffer or parameter, where forward computes with it and the observation without
+    moving it. Classes that move it themselves, and attributes that are set again later, are left alone.
+
+    ## Why it matters
+    `policy.to(device)` leaves it behind, so the first forward on a GPU raises; `state_dict` and
+    DistributedDataParallel do not know it, so a checkpoint forgets it and replicas may differ.
+
+    ## Example
+    ```python
+    self.max_vec = torch.tensor([9.0, 1.0, 30.0])
+    ```
+
+    ## Use instead
+    ```python
+    self.register_buffer("max_vec", torch.tensor([9.0, 1.0, 30.0]), persistent=False)
+    ```
+
+    ## Fix safety
+    Safe: the attribute keeps its name, and a buffer that is not persistent leaves checkpoints as they are.
+
+    ## Source
+    PyTorch documentation, `torch.nn.Module.register_buffer`.
+    """
+
+    code = "PF704"
+    name = "unregistered-tensor"
+
+    def check(self, policy: PolicyClass) -> Iterator[Finding]:
+        if not policy.is_contract or policy.cls.unknown:
+            return
+        trace = policy.building
+        made = {call.result for call in trace.of(Called) if created_without_device(call)}
+        if not made:
+            return
+        again = {call.result for t in policy.traces for call in t.of(Called)}
+        later = [term for term in policy.terms if trace.events and term.order > trace.events[-1].order]
+        for store in trace.of(Store):
+            if store.registered or not self._is_left_behind(store) or policy.sets_later(store.attribute):
+                continue
+            kept = [v for v in _tensors(store.value) if not made.isdisjoint(walk(v)) and v not in again]
+            if any(self._is_used(v, later) and not is_moved(v, policy.terms) for v in kept):
+                yield self.finding(
+                    store.place,
+                    f"self.{store.attribute} is a plain tensor: .to(device) and state_dict leave it behind",
+                    policy,
+                )
+
+    @staticmethod
+    def _is_left_behind(store: Store) -> bool:
+        """Whether a plain attribute of the instance stays where it is when the module moves."""
+        cls = store.thing.cls
+        if store.thing.kind != "instance" or cls is None or not cls.is_module:
+            return False
+        return all(cls.find(method) is None for method in ("_apply", "to", "cuda"))
+
+    @staticmethod
+    def _is_used(tensor: Value, later: list[Term]) -> bool:
+        """Whether forward computes with the tensor and with one of the TensorDict's."""
+        return any(
+            tensor in term.args and any(a is not tensor and _is_given(a) for a in term.args) for term in later
+        )
+
+
+def _tensors(value: Value) -> Iterator[Value]:
+    """A tensor, or those in a tuple or list."""
+    for option in options(value):
+        for item in option.items if isinstance(option, Group) else (option,):
+            if is_tensor(item):
+                yield item
+
+
+def _is_given(value: Value) -> bool:
+    """Whether a tensor comes from the TensorDict or from the network: it lies where the policy does."""
+    return depends_on_values(value) and is_tensor(value)

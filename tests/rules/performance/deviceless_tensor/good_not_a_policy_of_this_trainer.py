@@ -1,0 +1,11 @@
+import torch
+import torch.nn as nn
+
+
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 8)
+
+    def forward(self, x):
+        return self.lstm(x, (torch.zeros(1, 1, 8), torch.zeros(1, 1, 8)))[0]

@@ -1,0 +1,2 @@
+def prepare(policy, env):
+    policy.scale = env.scale.to(policy.device)
