@@ -132,6 +132,12 @@ class SourceTree:
                 return node
         return None
 
+    def call_at(self, line: int, column: int, end_line: int, end_column: int) -> cst.Call | None:
+        """The call that stands exactly there; columns count from 1."""
+        place = self.offset(line, column - 1), self.offset(end_line, end_column - 1)
+        calls = (n for n in _walk(self.module) if isinstance(n, cst.Call))
+        return next((call for call in calls if self.span(call) == place), None)
+
     def calls_of(self, function: str, node: cst.CSTNode) -> list[cst.Call]:
         """The calls in a statement of what is spelled like that."""
         nodes = (n for n in _walk(node) if isinstance(n, cst.Call))

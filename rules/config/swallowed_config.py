@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.values import Term
+from policyfix.subjects.options import GIVEN
 
-# An option that no constructor knows, and what a config gives for it.
-OPTION, GIVEN = "__unheard_of", Term("option", (), 0)
+OPTION = "__unheard_of"  # a name that no constructor knows
 
 
 class SwallowedConfig(Rule[PolicyClass]):

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from policyfix.facts import ir
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.values import Term
-
-GIVEN = Term("option", (), 0)  # stands for what a config gives
+from policyfix.subjects.options import lost, unread
 
 
 class UnforwardedConfig(Rule[PolicyClass]):
@@ -48,44 +46,13 @@ class UnforwardedConfig(Rule[PolicyClass]):
         function, owner = policy.constructor
         if function.decorators or owner.module.name is not None or not _calls_base(function):
             return
-        dropped = [*self._unread(policy), *self._lost(policy)]
+        dropped = [*unread(policy), *lost(policy)]
         if dropped and policy.is_contract:
             yield self.finding(
                 policy.place(function, owner),
                 f"{owner.name} accepts {', '.join(dropped)} but does not pass on what its base takes",
                 policy,
             )
-
-    @staticmethod
-    def _unread(policy: PolicyClass) -> Iterator[str]:
-        """Parameters that the body never names, and that the base takes."""
-        assert policy.constructor is not None
-        function, owner = policy.constructor
-        base = policy.cls.find("__init__", after=owner)
-        if base is None:
-            return
-        read = {node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name)}
-        if read & {"locals", "vars", "eval"}:
-            return
-        for parameter in function.parameters[1:]:
-            if parameter.kind in ("positional", "keyword") and parameter.name not in read:
-                known = parameter.name in policy.contract.parameter_names
-                if parameter.name in base[0].accepts or (known and policy.base_takes(parameter.name, owner)):
-                    yield parameter.name
-
-    @staticmethod
-    def _lost(policy: PolicyClass) -> Iterator[str]:
-        """Parameters of the contract that come in by `**kwargs`, and that nothing then looks at."""
-        assert policy.constructor is not None
-        function, owner = policy.constructor
-        if function.parameter("**") is None:
-            return
-        for name in policy.contract.parameter_names:
-            if name in function.accepts or not policy.base_takes(name, owner) or policy.takes(name) is False:
-                continue
-            built = policy.configured({name: GIVEN})
-            if built is not None and not built.notices(GIVEN):
-                yield name
 
 
 def _calls_base(constructor: ir.FunctionFacts) -> bool:
