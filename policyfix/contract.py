@@ -34,6 +34,8 @@ class Contract:
     memory_methods: tuple[str, ...]
     environment_key: str
     boundary_keys: tuple[str, ...]
+    core_gain: float | None  # None: the contract does not ask for an initialisation
+    core_bias: float | None
     clip_method: str
     clip_range: str
     l2_method: str
@@ -92,6 +94,8 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         memory_methods=tuple(data["memory"]["methods"]),
         environment_key=data["memory"]["environment_key"],
         boundary_keys=tuple(data["memory"]["boundary_keys"]),
+        core_gain=data.get("core", {}).get("orthogonal_gain"),
+        core_bias=data.get("core", {}).get("bias"),
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],
         l2_method=data["weights"]["l2_method"],

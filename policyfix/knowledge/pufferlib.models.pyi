@@ -18,6 +18,11 @@ class LSTMWrapper(nn.Module):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.is_continuous = policy.is_continuous
+        for name, param in self.named_parameters():
+            if "bias" in name:
+                nn.init.constant_(param, 0)
+            elif "weight" in name:
+                nn.init.orthogonal_(param, 1.0)
         self.lstm = nn.LSTM(input_size, hidden_size)
         self.cell = nn.LSTMCell(input_size, hidden_size)
 

@@ -1,4 +1,8 @@
 # Facts about PufferLib's torch functions.
+import numpy as np
+import torch.nn as nn
 
-def layer_init(layer, std=1.0, bias_const=0.0):
+def layer_init(layer, std=np.sqrt(2), bias_const=0.0):
+    nn.init.orthogonal_(layer.weight, std)
+    nn.init.constant_(layer.bias, bias_const)
     return layer  # the same layer, re-initialised

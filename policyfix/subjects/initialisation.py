@@ -1,0 +1,186 @@
+"""How a policy initialises its layers, in the order in which its constructor does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policyfix.project import External
+from policyfix.subjects.policy import PolicyClass
+from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
+from policyfix.values import Const, Group, Ref, Term, Thing, Value, options, walk
+
+INIT = "torch.nn.init."
+_OF_A_MODULE = frozenset(
+    "module.parameters module.named_parameters module.modules module.named_modules module.children "
+    "module.named_children module.state_dict".split()
+)
+_RECURRENT = frozenset({"torch.nn.RNNBase", "torch.nn.RNNCellBase", "torch.nn.Module"})
+
+
+@dataclass(frozen=True, slots=True)
+class Initialisation:
+    """One call of a function of `torch.nn.init`. `number` is its gain or constant; None where that is not
+    known, or where the function has neither."""
+
+    function: str  # "orthogonal_"
+    number: float | None
+    target: Value
+    place: Place
+    order: int
+
+
+def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | None:
+    """What the constructor does to the parameters of a layer, itself or in a loop over a module that holds
+    it. None where something that is not understood may do something to them."""
+    trace = policy.building
+    if not trace.complete or policy.is_open:
+        return None
+    done = [
+        _of(call)
+        for call in trace.of(Called)
+        if call.name.startswith(INIT) and call.arguments and _reaches(policy, call, layer)
+    ]
+    places = {(c.place, c.arguments[0]) for c in trace.of(Called) if c.name.startswith(INIT) and c.arguments}
+    for write in trace.of(InPlace):
+        if _holds(policy, write.target, layer, write.order) and (write.place, write.target) not in places:
+            return None
+    for call in trace.of(Called):
+        known = call.name.startswith(INIT) or call.name in _HARMLESS
+        if not known and call.arguments and any(part is layer for part in options(call.arguments[0])):
+            return None  # `lstm.apply(f)`, `lstm.reset_parameters()`
+    handed = [e.value for e in trace.of(Escape)] + [e.callee for e in trace.of(Unfollowed)]
+    if any(part is layer for value in handed for part in walk(value)):
+        return None
+    return done
+
+
+_HARMLESS = frozenset(
+    "parameters named_parameters flatten_parameters to cuda cpu train eval float state_dict modules children "
+    "requires_grad_ isinstance hasattr getattr len str print".split()
+)
+
+
+def is_initialised_later(policy: PolicyClass) -> bool:
+    """Whether a method that neither the constructor nor forward runs initialises something."""
+    run = {call.place.symbol for trace in (policy.building, *policy.traces) for call in trace.of(Called)}
+    for cls in policy.cls.linked:
+        for function in cls.facts.functions:
+            if function.qualname not in run and function.name not in ("__init__", "forward"):
+                trace = policy.evaluate(function.name)
+                if trace is not None and any(call.name.startswith(INIT) for call in trace.of(Called)):
+                    return True
+    return False
+
+
+def _of(call: Called) -> Initialisation:
+    function = call.name.removeprefix(INIT)
+    named = {a.op[1:]: a.args[0] for a in call.arguments if isinstance(a, Term) and a.op.startswith("=")}
+    positional = [a for a in call.arguments if not (isinstance(a, Term) and a.op.startswith("="))]
+    number: float | None = None
+    if function in _DEFAULTS:
+        name, default = _DEFAULTS[function]
+        given = positional[1] if len(positional) > 1 else named.get(name, Const(default))
+        number = _number(given)
+    return Initialisation(function, number, call.arguments[0], call.place, call.order)
+
+
+# Functions with one number that decides, and its default.
+_DEFAULTS: dict[str, tuple[str, float]] = {
+    "orthogonal_": ("gain", 1.0),
+    "constant_": ("val", 0.0),
+    "ones_": ("val", 1.0),
+    "zeros_": ("val", 0.0),
+}
+
+
+def _number(value: Value) -> float | None:
+    match value:
+        case Const(value=bool()):
+            return None
+        case Const(value=int() | float() as number):
+            return float(number)
+        case Term(op="numpy.sqrt" | "math.sqrt", args=(Const(value=int() | float() as number),)):
+            return float(number) ** 0.5
+        case Term(
+            op="**", args=(Const(value=int() | float() as number), Const(value=int() | float() as power))
+        ):
+            return float(number) ** float(power)
+    return None
+
+
+def _reaches(policy: PolicyClass, call: Called, layer: Term) -> bool:
+    """Whether a call initialises the layer, and no test of its type leaves the layer out."""
+    if not _holds(policy, call.arguments[0], layer, call.order):
+        return False
+    return all(_may_hold(guard, layer) for guard in call.guards)
+
+
+def _holds(policy: PolicyClass, target: Value, layer: Term, order: int) -> bool:
+    """Whether a value is a parameter of the layer, or any parameter of a module that holds it already."""
+    for part in walk(target):
+        if part is layer:
+            return True
+        if isinstance(part, Term) and part.op in _OF_A_MODULE:
+            things = [o for o in options(part.args[0]) if isinstance(o, Thing)]
+            return any(layer in _layers(policy, thing, order) for thing in things)
+    return False
+
+
+def _may_hold(guard: Value, layer: Term) -> bool:
+    """Whether a layer may pass a test: not `isinstance(module, nn.Linear)` for an LSTM."""
+    if not (isinstance(guard, Term) and guard.op == "isinstance" and len(guard.args) == 2):
+        return True
+    wanted = guard.args[1].items if isinstance(guard.args[1], Group) else guard.args[1:]
+    names = {w.symbol.name for w in wanted if isinstance(w, Ref) and isinstance(w.symbol, External)}
+    kind = layer.op.removeprefix("new:")
+    return len(names) < len(wanted) or kind in names or bool(names & _RECURRENT)
+
+
+def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
+    """What a module holds at a moment of its construction, at any depth."""
+    stored = [store for store in policy.building.of(Store) if store.order < order]
+    found: set[Value] = set()
+    todo: list[Value] = [thing]
+    while todo:
+        current = todo.pop()
+        if current in found:
+            continue
+        found.add(current)
+        if isinstance(current, Thing):
+            todo += [store.value for store in stored if store.thing is current]
+        else:
+            todo += [part for part in walk(current) if isinstance(part, (Term, Thing))]
+    return found
+
+
+def undone(policy: PolicyClass) -> Iterator[tuple[Initialisation, Initialisation]]:
+    """Initialisations of single layers with a number of their own, each with a later loop over the parameters
+    of a module that holds the layer, which gives it another number."""
+    called = [c for c in policy.building.of(Called) if c.name.startswith(INIT) and c.arguments]
+    loops = [call for call in called if _is_loop(call.arguments[0])]
+    for one in map(_of, called):
+        layer = _layer_of(one.target)
+        if layer is None or one.number is None:
+            continue
+        last = max(call.order for call in called if _layer_of(call.arguments[0]) is layer)
+        for call in loops:
+            loop = _of(call)
+            other = loop.function == one.function and loop.number not in (None, one.number)
+            if other and call.order > last and _reaches(policy, call, layer):
+                yield one, loop
+                break
+
+
+def _is_loop(target: Value) -> bool:
+    """Whether a parameter is one of all that a module of the project holds."""
+    return any(isinstance(part, Term) and part.op in _OF_A_MODULE for part in walk(target))
+
+
+def _layer_of(target: Value) -> Term | None:
+    """The layer, where a value is `layer.weight` or `layer.bias`."""
+    if isinstance(target, Term) and target.op in (".weight", ".bias"):
+        layer = target.args[0]
+        if isinstance(layer, Term) and layer.op.startswith("new:torch.nn."):
+            return layer
+    return None
