@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,11 +102,11 @@ def _number(value: Value) -> float | None:
         case Const(value=int() | float() as number):
             return float(number)
         case Term(op="numpy.sqrt" | "math.sqrt", args=(Const(value=int() | float() as number),)):
-            return float(number) ** 0.5
+            return math.sqrt(number)
         case Term(
             op="**", args=(Const(value=int() | float() as number), Const(value=int() | float() as power))
         ):
-            return float(number) ** float(power)
+            return math.pow(number, power)
     return None
 
 
