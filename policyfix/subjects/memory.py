@@ -128,6 +128,15 @@ def is_masked_otherwise(policy: PolicyClass, piece: Piece) -> bool:
     return any(_deciding(e.test) - known for e in trace.of(Branch))
 
 
+def slots(policy: PolicyClass) -> tuple[Value, ...]:
+    """Indices by which a rollout finds kept states in the containers that hold them."""
+    kept = [piece for call in recalling_calls(policy) for piece in pieces(call)]
+    trace = policy.rollout
+    return tuple(
+        e.index for e in trace.of(Lookup) if any(_holds(trace, e.container, piece) for piece in kept)
+    )
+
+
 def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
     """Whether a kept piece is found again, in a rollout, by the environment group that the TensorDict names:
     an entry of a container, rows of a buffer, or (unknown) a way that is not understood."""
