@@ -11,7 +11,7 @@ from policyfix.facts import ir
 from policyfix.flow import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
-from policyfix.trace import Branch, CoreCall, Escape, KeyRead, KeyWrite, Place, Store, Trace
+from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
     CORES,
     NONE,
@@ -30,6 +30,7 @@ from policyfix.values import (
     runs_over_time,
     state_part,
     states_of,
+    storage,
     walk,
 )
 
@@ -452,14 +453,37 @@ class PolicyClass:
         """Whether a store keeps the whole state of an LSTM, a pair, rather than a tensor."""
         return any(isinstance(o, Group) or is_core_state(o) for o in options(store.value))
 
+    @cached_property
+    def kept_within(self) -> tuple[tuple[str, Store], ...]:
+        """Stores that carry a recurrent state, on the instance or one that it holds, with the way that leads
+        there: `state`, `core.state`."""
+        ways = {thing: way for way, thing in self.holders.items()}
+        return tuple(
+            (".".join((*ways[s.thing], s.attribute)), s) for s in self._execution.stores() if s.thing in ways
+        )
+
     def stays_attached(self, store: Store) -> bool:
         """Whether what a store left on the instance still has its graph when forward is done."""
         for trace in self.traces:
             if store in trace.events:
-                held = trace.heap.get((self.instance, store.attribute), store.value)
+                held = trace.heap.get((store.thing, store.attribute), store.value)
                 contents = [v for o in options(held) for (t, _), v in trace.heap.items() if t is o] or [held]
-                return any(any(states_of(v).values()) for v in contents)
+                if any(any(states_of(v).values()) for v in contents):
+                    return True
+                detached = all(isinstance(o, Term) and o.op == "detach" for o in options(held))
+                return not detached and any(_hands_graph(write, store) for write in trace.of(InPlace))
         return False
+
+
+def _hands_graph(write: InPlace, store: Store) -> bool:
+    """Whether a write into a tensor is the store, and autograd follows it."""
+    return (
+        write.place == store.place
+        and write.tracked
+        and write.operation != "data"
+        and any(states_of(store.value).values())
+        and not any(isinstance(part, Term) and part.op == "detach" for part in storage(write.target))
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,16 +48,14 @@ class AttachedState(Rule[PolicyClass]):
             return
         calls = [call for trace in policy.traces for call in trace.of(CoreCall)]
         reused = {name for call in calls for name in _earlier(call.state)}
-        for store in policy.kept_states:
-            if store.attribute not in reused or not policy.stays_attached(store):
+        for way, store in policy.kept_within:
+            if way not in reused or not policy.stays_attached(store) or self._handled(policy, way):
                 continue
-            if self._handled(policy, store.attribute):
-                continue
-            if not policy.is_contract and self._elsewhere(policy, store.attribute):
+            if not policy.is_contract and ("." in way or self._elsewhere(policy, way)):
                 continue
             yield self.finding(
                 store.place,
-                f"self.{store.attribute} keeps the recurrent state with its graph, "
+                f"self.{way} keeps the recurrent state with its graph, "
                 "and the next call reuses it: detach it",
                 policy,
             )
@@ -74,7 +72,7 @@ class AttachedState(Rule[PolicyClass]):
                 if trace is None:
                     continue
                 replaced = [store.value for store in trace.of(Store) if _detached(store.value)]
-                overwritten = [write.target for write in trace.of(InPlace)]
+                overwritten = [w.target for w in trace.of(InPlace) if w.operation == "detach_"]
                 if any(attribute in _mentioned(value) for value in replaced + overwritten):
                     return True
         return False
