@@ -367,6 +367,11 @@ def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
     return found
 
 
+def hands_on_states(term: Term) -> bool:
+    """Whether an operation on a recurrent state gives a recurrent state."""
+    return term.op in _CARRYING
+
+
 def state_part(value: Term) -> Term | None:
     """The core call whose state a term is: `item 1` of a sequence core, anything of a cell."""
     if value.op == "core":
@@ -391,8 +396,14 @@ def is_core_state(value: Value) -> bool:
     return isinstance(value, Term) and state_part(value) is not None and value.op == "index"
 
 
-def is_fresh_state(value: Value) -> bool:
-    """Whether an initial state is None or zeros on every path."""
+def _is_state_of(value: Term, core: Term) -> bool:
+    """Whether a value is what the core returned as its state."""
+    call = state_part(value)
+    return call is not None and call.args[0] is core
+
+
+def is_fresh_state(value: Value, core: Term | None = None) -> bool:
+    """Whether an initial state is None or zeros on every path; where a core is given, or its new state."""
     todo, seen = [value], set[Value]()
     while todo:
         current = todo.pop()
@@ -401,6 +412,8 @@ def is_fresh_state(value: Value) -> bool:
         seen.add(current)
         if isinstance(current, (Either, Group)) and any(True for _ in parts(current)):
             todo.extend(parts(current))
+        elif isinstance(current, Term) and core is not None and _is_state_of(current, core):
+            continue
         elif isinstance(current, Term) and current.op in _CARRYING and current.args:
             todo.append(current.args[0])
         elif not (current == NONE or (isinstance(current, Term) and current.op in _ZEROS)):
@@ -410,8 +423,38 @@ def is_fresh_state(value: Value) -> bool:
 
 def runs_over_time(value: Value) -> bool:
     """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
-    laid_out = _reach(value, lambda term: term.args[:1] if term.op in _REORDERING or term.op in PARTS else ())
+    laid_out = _reach(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
     return any(isinstance(part, Term) and part.op in _LAYING_OUT and _by_rows(part) for part in laid_out)
+
+
+def _keeps_axes(term: Term) -> bool:
+    return term.op in _REORDERING or term.op in PARTS or _is_permutation(term)
+
+
+def _is_permutation(term: Term) -> bool:
+    """`rearrange(x, "b n d -> n b d")`: no axis is split."""
+    pattern = term.args[1] if term.op == "einops.rearrange" and len(term.args) > 1 else None
+    return isinstance(pattern, Const) and "(" not in str(pattern.value).partition("->")[0]
+
+
+def _is_width(size: Value) -> bool:
+    """Whether a size is that of the second axis of an entry of the forward's TensorDict: in a rollout the number
+    of tokens or features, never that of time steps."""
+    if not isinstance(size, Term) or size.op not in ("index", "size") or size.args[1:] != (Const(1),):
+        return False
+    sized = size.args[0]
+    while isinstance(sized, Term) and sized.op == "index" and isinstance(sized.args[1], Term):
+        sized = sized.args[0]  # `shape[:2]`
+    if isinstance(sized, Term) and sized.op == ".shape":
+        sized = sized.args[0]
+    while isinstance(sized, Term) and sized.op in ("float", "to", "long", "clone", "detach", "int", "half"):
+        sized = sized.args[0]
+    return isinstance(sized, Term) and key_of(sized) is not None and _is_flat(sized.args[0])
+
+
+def _is_flat(td: Value) -> bool:
+    """Whether a TensorDict has one row per observation, in a rollout."""
+    return isinstance(td, Term) and (td.op == "td" or (td.op == "td.reshape" and len(td.args) == 2))
 
 
 def _by_rows(layout: Term) -> bool:
@@ -420,6 +463,8 @@ def _by_rows(layout: Term) -> bool:
     sizes = layout.args[1:]
     if len(sizes) == 1 and isinstance(sizes[0], Group):
         sizes = sizes[0].items
+    if _is_permutation(layout) or any(map(_is_width, sizes[:2])):
+        return False
     return not any(isinstance(s, Const) and isinstance(s.value, int) and s.value > 1 for s in sizes[:2])
 
 

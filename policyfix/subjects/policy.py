@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -23,6 +23,7 @@ from policyfix.values import (
     Thing,
     Value,
     either,
+    hands_on_states,
     is_core_state,
     is_fresh_state,
     is_tensordict,
@@ -401,7 +402,8 @@ class PolicyClass:
         trace, outputs = self.rollout, self.contract.outputs
         # A cell's state is its output too: what is returned and the outputs hold it only where they carry it.
         carrying = [trace.returned, *(e.value for e in trace.of(KeyWrite) if e.key in outputs)]
-        if any(call.result in states_of(v) for sink in carrying for v in self._contents(sink)):
+        carried = [v for sink in carrying for v in self._contents(sink, hands_on_states)]
+        if any(call.result in states_of(v) for v in carried):
             return True
         keeping = [e.value for e in trace.of(KeyWrite) if e.key not in outputs]
         keeping += [e.value for e in trace.of(Escape)]
@@ -429,8 +431,8 @@ class PolicyClass:
         """Where an operation first came up."""
         return self._execution.run.place_of(term)
 
-    def _contents(self, value: Value) -> Iterator[Value]:
-        """The value, and what the containers in it hold."""
+    def _contents(self, value: Value, enter: Callable[[Term], bool] = lambda _: True) -> Iterator[Value]:
+        """The value, and what the containers in it hold; what `enter` refuses is not looked into."""
         seen: set[Value] = set()
         todo = [value]
         while todo:
@@ -439,7 +441,7 @@ class PolicyClass:
                 continue
             seen.add(current)
             yield current
-            for part in walk(current):
+            for part in walk(current, enter):
                 if isinstance(part, Thing) and part is not self.instance and part not in seen:
                     seen.add(part)
                     todo += [v for (t, _), v in self.rollout.heap.items() if t is part]

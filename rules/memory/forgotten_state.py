@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.trace import CoreCall
 from policyfix.values import is_fresh_state
 
 
@@ -43,7 +44,7 @@ class ForgottenState(Rule[PolicyClass]):
         if not policy.is_contract or policy.keeps_contract or not policy.rollout.complete:
             return
         calls = policy.cores
-        if not calls or not all(is_fresh_state(c.state) or not policy.keeps_state(c) for c in calls):
+        if not calls or not all(_starts_afresh(c) or not policy.keeps_state(c) for c in calls):
             return
         call = calls[0]
         kept = policy.keeps_state(call)
@@ -52,3 +53,9 @@ class ForgottenState(Rule[PolicyClass]):
         yield self.finding(
             call.place, f"the new state of the {core} {reason}: every step starts from zero", policy
         )
+
+
+def _starts_afresh(call: CoreCall) -> bool:
+    """Whether a core starts from None or zeros when forward first gets to it; later steps of the same forward
+    go on from its own new state."""
+    return is_fresh_state(call.state, call.core)
