@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,13 @@ def test_explain_knows_the_code_of_files_that_are_not_checked() -> None:
 def test_help_lists_every_command() -> None:
     output = policyfix("--help").output
     assert all(name in output for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", ["random", "signal", "tempfile", "yaml", "rich"])
+def test_the_checked_folder_is_never_imported(agents: Path, name: str) -> None:
+    """`python -m` puts the current folder first: a module there that is called like ours must not run."""
+    Path(f"{name}.py").write_text(f'open("{name} ran", "w").close()\n', encoding="utf-8")
+    command = [sys.executable, "-m", "policyfix", "check", "--no-cache", "--isolated", "."]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert not Path(f"{name} ran").exists()
