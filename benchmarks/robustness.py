@@ -2,10 +2,10 @@
 
     python benchmarks/robustness.py PATH... [--batch 400] [--limit 300]
 
-Each batch of files is checked twice, as whole processes without a cache: once in order with PYTHONHASHSEED=0,
-once in reverse order with PYTHONHASHSEED=1. Prints the number of files, of findings by code, batches that
-went over the limit or ended by a signal, internal errors (exit 2 names them), batches whose two outputs
-differ, and the slowest files: those of a batch that is slow, each checked alone.
+The folders and files in each PATH are put together in batches of so many Python files. Each batch is checked
+twice, as whole processes without a cache: once in order with PYTHONHASHSEED=0, once in reverse order with
+PYTHONHASHSEED=1. Prints the number of files, of findings by code, batches that went over the limit or ended
+without output, internal errors, batches whose two outputs differ, and the slowest batches for each file.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-SLOW = 0.05  # seconds a file, on average, above which the files of a batch are timed one by one
 OPTIONS = ("--no-cache", "--isolated", "--no-respect-gitignore")
 
 
@@ -30,7 +31,7 @@ class Answer:
 
     seconds: float
     status: int | None
-    output: dict[str, object] | None
+    output: dict[str, Any] | None
     stderr: str = ""
 
 
@@ -46,23 +47,19 @@ class Tally:
     seconds: float = 0.0
 
 
-def run(files: list[Path], seed: str, limit: float) -> Answer:
-    """One check of some files."""
+def run(paths: list[Path], seed: str, limit: float) -> Answer:
+    """One check."""
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    command = [
-        sys.executable,
-        "-m",
-        "policyfix",
-        "check",
-        "--output-format",
-        "json",
-        *OPTIONS,
-        *map(str, files),
-    ]
+    command = [sys.executable, "-m", "policyfix", "check", "--output-format", "json", *OPTIONS]
     start = time.perf_counter()
     try:
         done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=limit, check=False
+            [*command, *map(str, paths)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return Answer(time.perf_counter() - start, None, None)
@@ -73,17 +70,29 @@ def run(files: list[Path], seed: str, limit: float) -> Answer:
     return Answer(time.perf_counter() - start, done.returncode, output, done.stderr)
 
 
-def python_files(paths: list[Path]) -> list[Path]:
-    """Every .py and .pyi file under the paths, regular files only, in order."""
-    found: set[Path] = set()
-    for path in paths:
-        found |= {path} if path.is_file() else {p for p in path.rglob("*.py*") if p.suffix in (".py", ".pyi")}
-    return sorted(p for p in found if p.is_file())
+def weight(path: Path) -> int:
+    """Python files under a path."""
+    return sum(p.suffix in (".py", ".pyi") for p in path.rglob("*.py*")) if path.is_dir() else 1
+
+
+def batches(root: Path, size: int) -> Iterator[list[Path]]:
+    """The entries of a folder, together so many files at a time."""
+    batch: list[Path] = []
+    held = 0
+    entries = sorted(p for p in root.iterdir() if p.is_dir() or p.suffix in (".py", ".pyi"))
+    for entry in entries:
+        if count := weight(entry):
+            batch.append(entry)
+            held += count
+        if held >= size:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def examine(batch: list[Path], limit: float, tally: Tally) -> None:
-    tally.files += len(batch)
-    name = f"{batch[0]} and {len(batch) - 1} more"
+    name = f"{batch[0]}" + (f" and {len(batch) - 1} more" if len(batch) > 1 else "")
     first, second = run(batch, "0", limit), run(batch[::-1], "1", limit)
     tally.seconds += first.seconds
     for answer in (first, second):
@@ -92,22 +101,17 @@ def examine(batch: list[Path], limit: float, tally: Tally) -> None:
         elif answer.output is None:
             tally.crashed.append(f"{name}: exit {answer.status}: {answer.stderr.strip()[-400:]}")
     if first.output is None or second.output is None:
-        if len(batch) > 1:  # which file was it?
-            middle = len(batch) // 2
-            tally.files -= len(batch)
-            examine(batch[:middle], limit / 2, tally)
-            examine(batch[middle:], limit / 2, tally)
         return
-    for row in first.output["findings"]:  # type: ignore[attr-defined]
+    files = first.output["summary"]["files"]
+    tally.files += files
+    for row in first.output["findings"]:
         tally.codes[row["code"]] += 1
-    for error in first.output.get("errors", ()):  # type: ignore[attr-defined]
-        text = json.dumps(error)
-        tally.internal[text if "internal" in text else "cannot be read"] += 1
+    for error in first.output["errors"]:
+        text = f"{error['path']}: {error['message']}"
+        tally.internal["cannot be read" if error["code"] == "PF901" else text] += 1
     if first.output != second.output:
         tally.differing.append(name)
-    if first.seconds / len(batch) > SLOW and len(batch) > 20:
-        timed = sorted(((run([f], "0", limit).seconds, str(f)) for f in batch), reverse=True)
-        tally.slowest = sorted([*tally.slowest, *timed[:5]], reverse=True)[:10]
+    tally.slowest.append((first.seconds / max(files, 1), f"{files} files, {name}"))
 
 
 def main() -> None:
@@ -116,20 +120,22 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=400)
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for a batch")
     options = parser.parse_args()
-    files, tally = python_files(options.paths), Tally()
-    for start in range(0, len(files), options.batch):
-        examine(files[start : start + options.batch], options.limit, tally)
-        print(f"{tally.files} of {len(files)} files, {tally.seconds:.0f}s", file=sys.stderr)
+    tally = Tally()
+    for path in options.paths:
+        for batch in batches(path, options.batch):
+            examine(batch, options.limit, tally)
+            print(f"{tally.files} files, {tally.seconds:.0f}s, {batch[-1]}", file=sys.stderr, flush=True)
     print(f"files                 {tally.files}")
     print(f"seconds, first runs   {tally.seconds:.0f}")
     print(f"findings              {sum(tally.codes.values())}  {dict(sorted(tally.codes.items()))}")
     print(f"cannot be read        {tally.internal.pop('cannot be read', 0)}")
+    slowest = sorted(tally.slowest, reverse=True)[:5]
     for title, found in (
         ("over the limit", tally.stopped),
         ("ended without output", tally.crashed),
         ("internal errors", [f"{n} x {text}" for text, n in tally.internal.items()]),
         ("two answers", tally.differing),
-        ("slowest, alone", [f"{seconds:.2f}s {name}" for seconds, name in tally.slowest]),
+        ("slowest", [f"{seconds * 1000:.0f} ms a file: {name}" for seconds, name in slowest]),
     ):
         print(f"{title:<22}{len(found)}")
         for line in found:
