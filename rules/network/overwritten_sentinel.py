@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.trace import Compared, InPlace, Trace
+from policyfix.trace import Compared, InPlace, Place, Trace
 from policyfix.values import PARTS, VIEWS, Const, Term, Value, comes_from, options, walk, whole
 
 
@@ -13,7 +14,7 @@ class OverwrittenSentinel(Rule[PolicyClass]):
 
     ## What it does
     Reports `x[x == 255] = 0` on observation tokens where the test that is meant to drop the padding
-    (`coords != 255`) comes after it and no such test comes before.
+    (`coords != 255`) comes after it and no such test comes before; `masked_fill` and `torch.where` likewise.
 
     ## Why it matters
     The test then finds no padding at all: each unused token becomes a real one at cell (0, 0) with attribute
@@ -47,12 +48,8 @@ class OverwrittenSentinel(Rule[PolicyClass]):
             return
         key, padding = policy.contract.observation_key, policy.contract.padding
         for trace in policy.traces:
-            for write in trace.of(InPlace):
-                if not self._overwrites(write, key, padding):
-                    continue
-                if self._tested_before(policy, write, key, padding):
-                    continue
-                if self._tested_after(trace, write, key, padding):
+            for write in (*_overwrites(trace, key, padding), *_replacements(policy, key, padding)):
+                if not write.tested_before(policy) and write.tested_after(policy, trace):
                     yield self.finding(
                         write.place,
                         f"overwrites the padding value {padding} before it is tested: "
@@ -60,48 +57,108 @@ class OverwrittenSentinel(Rule[PolicyClass]):
                         policy,
                     )
 
-    @staticmethod
-    def _overwrites(write: InPlace, key: str, padding: int) -> bool:
-        """`x[x == padding] = other`, on data of the observation."""
-        if write.mask is None or not isinstance(write.value, Const) or write.value == Const(padding):
-            return False
-        masks = (m for m in options(write.mask) if isinstance(m, Term) and m.op == "compare==")
-        return comes_from(write.target, key) and any(
-            _is_test(mask.args[0], mask.args[1], key, padding) for mask in masks
-        )
 
-    @staticmethod
-    def _tested_before(policy: PolicyClass, write: InPlace, key: str, padding: int) -> bool:
-        """Whether anything compared the data with the padding value before, in whatever spelling."""
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """Padding that is replaced, in place or in a new tensor, where `mask` says that it is padding."""
+
+    data: frozenset[Value]  # what holds the other value afterwards
+    mask: Value
+    place: Place
+    order: int
+    key: str
+    padding: int
+    in_place: bool
+
+    def tested_before(self, policy: PolicyClass) -> bool:
+        """Whether anything compared the data with the padding value before, in whatever spelling, or looks at
+        the mask again."""
+        tests = set(_tests(self.mask, self.key, self.padding))
         return any(
-            term.order < write.order
-            and Const(padding) in term.args
-            and term not in options(write.mask or write.value)
-            and any(comes_from(part, key) for part in term.args)
+            (
+                term.order < self.order
+                and Const(self.padding) in term.args
+                and term not in tests
+                and any(comes_from(part, self.key) for part in term.args)
+            )
+            or (not self.in_place and term not in self.data and term not in tests and tests & set(term.args))
             for term in policy.terms
         )
 
-    @staticmethod
-    def _tested_after(trace: Trace, write: InPlace, key: str, padding: int) -> bool:
-        """A test for padding sees the overwritten data."""
-        tests = [
-            event
+    def tested_after(self, policy: PolicyClass, trace: Trace) -> bool:
+        """A test for padding sees the replaced data."""
+        tests = set(_tests(self.mask, self.key, self.padding))
+        asked = [
+            (event.left, event.right)
             for event in trace.of(Compared)
-            if event.operator in ("==", "!=")
-            and _is_test(event.left, event.right, key, padding)
-            and event.result not in options(write.mask or event.right)
+            if event.operator in ("==", "!=") and event.result not in tests
         ]
-        return any(_sees(side, write) for event in tests for side in (event.left, event.right))
+        asked += [(t.args[0], t.args[1]) for t in policy.forward_terms if t.op in _ASKING and t not in tests]
+        return any(
+            _is_test(left, right, self.key, self.padding) and (self._seen_by(left) or self._seen_by(right))
+            for left, right in asked
+        )
+
+    def _seen_by(self, value: Value) -> bool:
+        """Whether a value is made from the replaced data, and not from a copy of what was there before."""
+        reached = walk(value, lambda t: t.op in VIEWS or t.op in PARTS or t.order > self.order)
+        return any(part in self.data for part in reached)
+
+
+_ASKING = frozenset("eq ne torch.eq torch.ne".split())
+_EQUAL = frozenset("compare== eq torch.eq".split())
+_DIFFERENT = frozenset("compare!= ne torch.ne".split())
+_FINDING = frozenset("nonzero torch.nonzero torch.where each bool".split())  # what makes an index of a mask
+
+
+def _overwrites(trace: Trace, key: str, padding: int) -> Iterator[_Write]:
+    """`x[x == padding] = other`, on data of the observation."""
+    for write in trace.of(InPlace):
+        if write.mask is None or not isinstance(write.value, Const) or write.value == Const(padding):
+            continue
+        if comes_from(write.target, key) and any(True for _ in _tests(write.mask, key, padding)):
+            data = frozenset(whole(write.target))
+            yield _Write(data, write.mask, write.place, write.order, key, padding, in_place=True)
+
+
+def _replacements(policy: PolicyClass, key: str, padding: int) -> Iterator[_Write]:
+    """`x.masked_fill(x == padding, other)` and `torch.where(x == padding, other, x)`."""
+    for term in policy.forward_terms:
+        match term:
+            case Term(op="masked_fill" | "torch.masked_fill", args=(data, mask, other)):
+                pass
+            case Term(op="torch.where", args=(mask, other, data)) if isinstance(other, Const):
+                pass
+            case _:
+                continue
+        place = policy.made(term)
+        same = isinstance(other, Const) and other != Const(padding)
+        tests = any(t.op in _EQUAL and t.args[0] == data for t in _tests(mask, key, padding))
+        if place is not None and same and tests and comes_from(data, key):
+            yield _Write(frozenset({term}), mask, place, term.order, key, padding, in_place=False)
+
+
+def _tests(mask: Value, key: str, padding: int) -> Iterator[Term]:
+    """The tests for padding that a mask or an index is."""
+    for option in options(mask):
+        if not isinstance(option, Term) or not option.args:
+            continue
+        if option.op in _EQUAL and _is_test(option.args[0], option.args[1], key, padding):
+            yield option
+        elif option.op in ("~", "torch.logical_not", "logical_not"):
+            yield from (t for t in _negated(option.args[0]) if _is_test(t.args[0], t.args[1], key, padding))
+        elif option.op in _FINDING and not (option.op == "torch.where" and len(option.args) > 1):
+            yield from _tests(option.args[0], key, padding)
+
+
+def _negated(value: Value) -> Iterator[Term]:
+    """Comparisons for difference."""
+    for option in options(value):
+        if isinstance(option, Term) and option.op in _DIFFERENT:
+            yield option
 
 
 def _is_test(left: Value, right: Value, key: str, padding: int) -> bool:
     """Whether a comparison asks data of the observation for the padding value."""
     data = left if right == Const(padding) else right
     return Const(padding) in (left, right) and comes_from(data, key)
-
-
-def _sees(value: Value, write: InPlace) -> bool:
-    """Whether a value is made from the overwritten tensor, and not from a copy of what was there before."""
-    overwritten = set(whole(write.target))
-    reached = walk(value, lambda term: term.op in VIEWS or term.op in PARTS or term.order > write.order)
-    return any(part in overwritten for part in reached)
