@@ -147,17 +147,12 @@ def _column(value: Value) -> int | None:
     """0 for the types, 1 for the arguments of the actions: `action[:, 0]`, `action[..., 1]`,
     `action.select(-1, 0)`, a piece of `action.unbind(-1)` or of `action.T`."""
     match _plain(value):
-        case Term(
-            op="select", args=(Term(op="parameter"), Const(value=-1 | 1), Const(value=0 | 1 as column))
-        ):
-            return column
-        case Term(op="index", args=(Term(op="parameter"), Group(items=(*_, Const(value=0 | 1 as column))))):
-            return column
-        case Term(
-            op="index",
-            args=(Term(op="transpose", args=(Term(op="parameter"),)), Const(value=0 | 1 as column)),
-        ):
-            return column
+        case Term(op="select", args=(source, Const(value=-1 | 1), Const(value=0 | 1 as column))):
+            return column if _is_action(source) else None
+        case Term(op="index", args=(source, Group(items=(*_, Const(value=0 | 1 as column))))):
+            return column if _is_action(source) else None
+        case Term(op="index", args=(Term(op="transpose", args=(source,)), Const(value=0 | 1 as column))):
+            return column if _is_action(source) else None
         case Term(
             op="index",
             args=(Term(op="each", args=(Term(op="unbind") as unbound,)), Const(value=0 | 1 as column)),
@@ -167,8 +162,14 @@ def _column(value: Value) -> int | None:
             return None
 
 
+def _is_action(value: Value) -> bool:
+    """The actions that the method is given, `[N, 2]`."""
+    value = _plain(value)
+    return isinstance(value, Term) and value.op == "parameter"
+
+
 def _along_columns(unbound: Term) -> bool:
     """`action.unbind(-1)`, `action.unbind(dim=1)`."""
     source, *axis = unbound.args
     named = [a.args[0] if isinstance(a, Term) and a.op == "=dim" else a for a in axis]
-    return isinstance(source, Term) and source.op == "parameter" and named in ([Const(-1)], [Const(1)])
+    return _is_action(source) and named in ([Const(-1)], [Const(1)])

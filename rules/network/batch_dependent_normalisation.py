@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.trace import Branch, Place
-from policyfix.values import VIEWS, Const, Group, Term, Value, is_tensordict, options, walk
+from policyfix.trace import Branch, InPlace, Place
+from policyfix.values import Const, Group, Term, Value, is_tensordict, walk
 
 
 class BatchDependentNormalisation(Rule[PolicyClass]):
@@ -45,76 +45,89 @@ class BatchDependentNormalisation(Rule[PolicyClass]):
     severity = Severity.WARNING
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        for place in dict.fromkeys((*self._branches(policy), *self._divisions(policy))):
+        for place in dict.fromkeys((*_branches(policy), *_divisions(policy))):
             yield self.finding(
                 place,
                 "the scale of the input is taken from the whole batch: a row depends on its neighbours",
                 policy,
             )
 
-    @staticmethod
-    def _branches(policy: PolicyClass) -> Iterator[Place]:
-        """Branches on the whole batch in which the input is scaled."""
-        for trace in policy.traces:
-            for branch in trace.of(Branch):
-                if _reduces_batch(branch.test) and any(
-                    branch.order < term.order < branch.end and _scales_input(term)
-                    for term in policy.forward_terms
-                ):
-                    yield branch.place
-
-    @staticmethod
-    def _divisions(policy: PolicyClass) -> Iterator[Place]:
-        """The input over a number taken from the whole batch, or scaled where such a number says so."""
-        for term in policy.forward_terms:
-            chosen = term.op == "torch.where" and len(term.args) == 3
-            if (
-                (_scales_input(term) and any(_reduces_batch(a) for a in term.args[1:]))
-                or (chosen and _reduces_batch(term.args[0]) and any(_scales_input(a) for a in term.args[1:]))
-            ) and (place := policy.made(term)) is not None:
-                yield place
-
 
 _SCALING = frozenset("/ * div mul torch.div torch.mul torch.true_divide".split())
 _REDUCING = frozenset("max min amax amin mean std var norm any all median quantile".split())
-# What is done to the input before a net takes it in.
-_PREPARING = VIEWS | frozenset(
-    "item index to float half double clone abs - + < > <= >= compare< compare> compare<= compare>= compare== "
-    "compare!= torch.abs einops.rearrange".split()
-)
+# Where features start: what follows is no longer the input.
+_NET = frozenset("module core @ matmul bmm torch.matmul torch.bmm torch.einsum each".split())
 
 
-def _scales_input(value: Value) -> bool:
+def _branches(policy: PolicyClass) -> Iterator[Place]:
+    """Branches on the whole batch in which the input is scaled."""
+    for trace in policy.traces:
+        for branch in trace.of(Branch):
+            if _reduces_batch(branch.test, policy) and any(
+                branch.order < term.order < branch.end and _scales_input(term, policy)
+                for term in policy.forward_terms
+            ):
+                yield branch.place
+
+
+def _divisions(policy: PolicyClass) -> Iterator[Place]:
+    """The input over a number taken from the whole batch, or scaled where such a number says so."""
+    for term in policy.forward_terms:
+        if term.op == "torch.where" and len(term.args) == 3:
+            test, *choices = term.args
+            found = any(_scales_input(c, policy) for c in choices) and _reduces_batch(test, policy)
+        else:
+            found = _scales_input(term, policy) and any(_reduces_batch(a, policy) for a in term.args[1:])
+        if found and (place := policy.made(term)) is not None:
+            yield place
+
+
+def _scales_input(value: Value, policy: PolicyClass) -> bool:
     return (
         isinstance(value, Term)
         and value.op in _SCALING
         and len(value.args) > 1
-        and any(_is_input(o) for o in options(value.args[0]))
+        and _is_input(value.args[0], policy)
     )
 
 
-def _reduces_batch(value: Value) -> bool:
+def _reduces_batch(value: Value, policy: PolicyClass) -> bool:
     """Whether a value is taken from one number about all rows of the input."""
     return any(
         isinstance(part, Term)
         and part.op.removeprefix("torch.") in _REDUCING
         and len(part.args) == 1
-        and _is_input(part.args[0])
-        for part in walk(value, lambda t: t.op not in ("module", "core", "index", "each"))
+        and _is_input(part.args[0], policy)
+        for part in walk(value, lambda t: t.op not in _NET and t.op != "index")
     )
 
 
-def _is_input(value: Value) -> bool:
-    """Whether a value is the whole of what forward is given, or an entry of it, before any net."""
-    while isinstance(value, Term):
-        if value.op == "input" or is_tensordict(value):
-            return True
-        if value.op not in _PREPARING | _SCALING or not value.args:
-            return False
-        if value.op == "index" and not _keeps_rows(value.args[1]):
-            return False
-        value = next(iter(options(value.args[0])))
+def _is_input(value: Value, policy: PolicyClass) -> bool:
+    """Whether a value holds what forward is given, all rows of it, before any net."""
+    written: dict[Value, list[Value]] = {}
+    for trace in policy.traces:
+        for write in trace.of(InPlace):
+            written.setdefault(write.target, []).extend((write.value, *write.arguments[-1:]))
+    todo, seen = [value], set[Value]()
+    while todo:
+        for part in walk(todo.pop(), _keeps_input):
+            if isinstance(part, Term) and (part.op == "input" or is_tensordict(part)):
+                return True
+            if part not in seen:
+                seen.add(part)
+                todo += written.get(part, ())
     return False
+
+
+def _keeps_input(term: Term) -> bool:
+    """Whether an operation hands on the values of its input, for every row."""
+    if term.op == "index":
+        return _keeps_rows(term.args[1])
+    return not (
+        term.op in _NET
+        or term.op.startswith((".", "torch.nn.functional."))
+        or term.op.removeprefix("torch.") in _REDUCING
+    )
 
 
 def _keeps_rows(index: Value) -> bool:

@@ -112,9 +112,15 @@ def _holds_integers(value: Value, policy: PolicyClass) -> bool:
             return _is_integer_dtype(dtypes[0])
         moved = all(_is_device(a) for a in value.args[1:])
         return moved and _holds_integers(value.args[0], policy)
+    if value.op == "torch.where" and len(value.args) == 3:
+        return all(_holds_integers(v, policy) or _is_whole(v) for v in value.args[1:])
     if value.op in _KEEPING_DTYPE and value.args:
         return _holds_integers(value.args[0], policy)
     return False
+
+
+def _is_whole(value: Value) -> bool:
+    return isinstance(value, Const) and isinstance(value.value, int)
 
 
 def _is_device(value: Value) -> bool:

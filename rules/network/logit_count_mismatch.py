@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.action_head import logits
+from policyfix.subjects.action_head import EMBEDDING, logits
 from policyfix.subjects.network import argument
 from policyfix.trace import Place
 from policyfix.values import Const, Term, Value, options
@@ -69,6 +69,7 @@ class LogitCountMismatch(Rule[PolicyClass]):
 
 _SUM = frozenset("sum numpy.sum torch.sum math.fsum".split())
 _CONVERTING = frozenset("int item numpy.asarray numpy.array torch.tensor tolist long numpy.int64".split())
+_PRODUCTS = frozenset("@ matmul torch.matmul".split())
 _CONCATENATING = frozenset("torch.cat torch.concat torch.hstack".split())
 
 
@@ -80,7 +81,18 @@ def _width_is_sum_of_dimensions(scores: Value) -> bool:
         heads = scores.args[0]
         parts = heads.args if isinstance(heads, Term) and heads.op == "each" else (heads,)
         return bool(parts) and all(_is_head(p, _is_dimension) for p in parts)
-    return _is_head(scores, _is_sum)
+    return _is_head(scores, _is_sum) or any(_is_scored(a) for a in scores.args if scores.op in _PRODUCTS)
+
+
+def _is_scored(value: Value) -> bool:
+    """Whether one side of a product is a whole table of embeddings, one for every choice."""
+    while isinstance(value, Term) and value.op in ("transpose", "t", "permute"):
+        value = value.args[0]
+    table = value.args[0] if isinstance(value, Term) and value.op == ".weight" else None
+    if not isinstance(table, Term) or table.op != EMBEDDING:
+        return False
+    rows = argument(table, 0, "num_embeddings")
+    return rows is not None and any(_is_sum(o) for o in options(rows))
 
 
 def _is_head(value: Value, width: Callable[[Value], bool]) -> bool:
