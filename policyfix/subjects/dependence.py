@@ -43,6 +43,11 @@ def goes_back_to(value: Value, trace: Trace, into_networks: bool = True) -> froz
     return frozenset(seen)
 
 
+def asks_only(term: Term) -> bool:
+    """Whether a term says something about a tensor, its shape or its type, but holds none of its numbers."""
+    return _short(term) in _ABOUT | _FRESH or term.op.startswith("tensordict.")
+
+
 def put_into(key: str, trace: Trace) -> list[Value]:
     """Whatever forward puts into an entry of a TensorDict: the tensors written, and what overwrites them."""
     overwritten = _overwritten(trace)
@@ -59,7 +64,7 @@ def _numbers(value: Value, trace: Trace) -> Iterable[Value]:
     if key is not None:
         return put_into(key, trace)
     name = _short(value)
-    if name in _ABOUT or name in _FRESH or name.startswith("tensordict."):
+    if asks_only(value):
         return ()
     if name in _FILLED:
         return value.args[_FILLED[name] :]

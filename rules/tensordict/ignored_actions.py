@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.dependence import goes_back_to, put_into
-from policyfix.trace import Escape, KeyWrite, Trace
-from policyfix.values import Term, Unknown, Value, key_of
+from policyfix.subjects.dependence import asks_only, goes_back_to, put_into
+from policyfix.trace import Escape, InPlace, KeyRead, KeyWrite, Trace
+from policyfix.values import Term, Unknown, Value, key_of, parts
 
 
 class IgnoredActions(Rule[PolicyClass]):
@@ -55,8 +55,9 @@ class IgnoredActions(Rule[PolicyClass]):
         if not policy.shows_all_writes(training):
             return
         writes = [w for w in training.of(KeyWrite) if w.key == policy.contract.log_prob_key]
+        unread = not _reads_actions(policy)
         put = put_into(policy.contract.log_prob_key, training)
-        if writes and all(self._ignores(value, training, policy) for value in put):
+        if writes and (unread or all(self._ignores(value, training, policy) for value in put)):
             yield self.finding(
                 writes[-1].place,
                 f'td["{policy.contract.log_prob_key}"] does not depend on the actions that training gives: '
@@ -72,6 +73,16 @@ class IgnoredActions(Rule[PolicyClass]):
             return False
         escaped = [e.value for e in training.of(Escape)]
         return not any(_is_action(part) for v in [value, *escaped] for part in goes_back_to(v, training))
+
+
+def _reads_actions(policy: PolicyClass) -> bool:
+    """Whether anything is made of the actions, or done with them, but asking for their shape."""
+    if any(read.key == policy.contract.actions_key for read in policy.training.of(KeyRead)):
+        return True
+    made = [arg for term in policy.terms if not asks_only(term) for arg in term.args]
+    done = [e.value for kind in (KeyWrite, Escape, InPlace) for e in policy.training.of(kind)]
+    held = [*made, *done, *policy.training.heap.values()]
+    return any(_is_action(part) for value in held for part in (value, *parts(value)))
 
 
 def _is_action(value: Value) -> bool:
