@@ -12,12 +12,23 @@ from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from policyfix.edits import Edit, Refusal, SourceTree
+from policyfix.facts import ir
 from policyfix.finding import Finding, Fix, Tier
 from policyfix.rule import modules_of
 from policyfix.subjects import Subject
 from policyfix.values import NONE, Const, Term, Value, options, walk
 
-__all__ = ["Codemod", "Plan", "Refusal", "SourceTree", "discover", "plan", "starts_afresh"]
+__all__ = [
+    "LOG_SOFTMAX",
+    "Codemod",
+    "Plan",
+    "Refusal",
+    "SourceTree",
+    "discover",
+    "log_probs_name",
+    "plan",
+    "starts_afresh",
+]
 
 PACKAGE = "policyfix.codemods"
 ENTRY_POINTS = "policyfix.codemods"  # packages of third-party codemods
@@ -72,6 +83,27 @@ def plan(finding: Finding, subject: Subject, tree: SourceTree) -> Plan | Refusal
                 return outcome
             reasons.append(outcome.reason)
     return Refusal("; ".join(reasons) or f"no fix exists for {finding.code}")
+
+
+LOG_SOFTMAX = frozenset({"torch.nn.functional.log_softmax", "torch.log_softmax", "log_softmax"})
+
+
+def log_probs_name(function: ir.FunctionFacts, value: Value) -> str | None:
+    """The one name in a function for a log-softmax, where a value was made from just one."""
+    made = {part for part in walk(value) if isinstance(part, Term) and part.op in LOG_SOFTMAX}
+    named = [
+        target.id
+        for node in ir.nodes(function.body)
+        if isinstance(node, ir.Assign) and len(node.targets) == 1
+        for target in node.targets
+        if isinstance(target, ir.Name) and _ends_in_log_softmax(node.value)
+    ]
+    return named[0] if len(made) == len(named) == 1 else None
+
+
+def _ends_in_log_softmax(value: ir.Expr) -> bool:
+    called = value.function if isinstance(value, ir.Call) else None
+    return isinstance(called, ir.Attribute) and called.name == "log_softmax"
 
 
 def starts_afresh(state: Value) -> bool:

@@ -470,6 +470,44 @@ class SourceTree:
         return [part for removal in self.delete(unused, inserted) for part in _split(removal, inserted)]
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A statement that writes one entry of a TensorDict: `td[key] = value` or `td.set(key, value)`."""
+
+    tensordict: cst.BaseExpression
+    key: cst.SimpleString
+    value: cst.BaseExpression
+
+
+def entry_of(statement: cst.SimpleStatementLine) -> Entry | None:
+    """The entry that a statement writes; None where it does not just do that."""
+    small = statement.body[0] if len(statement.body) == 1 else None
+    match small:
+        case cst.Assign(
+            targets=[
+                cst.AssignTarget(
+                    target=cst.Subscript(
+                        value=td,
+                        slice=[cst.SubscriptElement(slice=cst.Index(value=cst.SimpleString() as key))],
+                    )
+                )
+            ],
+            value=value,
+        ):
+            return Entry(td, key, value)
+        case cst.Expr(
+            value=cst.Call(
+                func=cst.Attribute(value=td, attr=cst.Name(value="set")),
+                args=[
+                    cst.Arg(value=cst.SimpleString() as key, keyword=None),
+                    cst.Arg(value=value, keyword=None, star=""),
+                ],
+            )
+        ):
+            return Entry(td, key, value)
+    return None
+
+
 def _split(removal: Edit, offsets: list[int]) -> Iterator[Edit]:
     """A removal in parts, so that what is inserted at one of the offsets finds its place between them."""
     start = removal.start

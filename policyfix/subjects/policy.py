@@ -267,10 +267,15 @@ class PolicyClass:
     @cached_property
     def serves_training(self) -> bool:
         """Whether forward takes the actions that training gives."""
+        return self.actions_name is not None
+
+    @property
+    def actions_name(self) -> str | None:
+        """What forward calls the actions that training gives."""
         if self.forward is None:
-            return False
+            return None
         given = self._forward_arguments(self._execution.run, self.forward[0], NONE)
-        return any(name in given for name in _ACTION)
+        return next((name for name in _ACTION if name in given), None)
 
     def rollout_without(self, keys: frozenset[str]) -> Trace:
         """What `forward(td)` does where the TensorDict lacks some keys."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.dependence import NETWORKS, goes_back_to, put_into
-from policyfix.trace import KeyWrite
-from policyfix.values import Const, Term, Unknown, Value
+from policyfix.trace import Escape, KeyWrite
+from policyfix.values import Term, Thing, Unknown, Value
 
 
 class ConstantActions(Rule[PolicyClass]):
@@ -51,9 +51,9 @@ class ConstantActions(Rule[PolicyClass]):
         said = [*put_into(contract.log_prob_key, rollout), *put_into(contract.log_probs_key, rollout)]
         if not chosen or not any(_is_network(p) for value in said for p in goes_back_to(value, rollout)):
             return
-        tables = {name for name, _ in contract.tables}
+        handed_on = any(isinstance(e.value, Thing) for e in rollout.of(Escape))  # somebody may set attributes
         put = put_into(contract.actions_key, rollout)
-        if not any(_may_vary(part, tables) for value in put for part in goes_back_to(value, rollout)):
+        if not any(_may_vary(part, handed_on) for value in put for part in goes_back_to(value, rollout)):
             yield self.finding(
                 chosen[-1].place,
                 f'td["{contract.actions_key}"] does not depend on the logits: '
@@ -66,14 +66,14 @@ def _is_network(value: Value) -> bool:
     return isinstance(value, Term) and value.op in NETWORKS
 
 
-def _may_vary(value: Value, tables: set[str]) -> bool:
+def _may_vary(value: Value, handed_on: bool) -> bool:
     """Whether a value may hold something that the policy computes, keeps or is given."""
     if isinstance(value, Unknown):
         return True
     if not isinstance(value, Term):
         return False
     if value.op == "attribute":
-        return not (isinstance(value.args[1], Const) and value.args[1].value in tables)
+        return handed_on
     return value.op in _GIVEN or value.op in NETWORKS or value.op.startswith("module.")
 
 

@@ -80,7 +80,7 @@ def _reads_actions(policy: PolicyClass) -> bool:
     if any(read.key == policy.contract.actions_key for read in policy.training.of(KeyRead)):
         return True
     made = [arg for term in policy.terms if not asks_only(term) for arg in term.args]
-    done = [e.value for kind in (KeyWrite, Escape, InPlace) for e in policy.training.of(kind)]
+    done = [event.value for event in policy.training.events if isinstance(event, KeyWrite | Escape | InPlace)]
     held = [*made, *done, *policy.training.heap.values()]
     return any(_is_action(part) for value in held for part in (value, *parts(value)))
 
