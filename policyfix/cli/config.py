@@ -49,14 +49,12 @@ def config(
         return
     click.echo(f"# {shown['source'] or 'no settings file: these are the defaults'}")
     for key, value in settings_of.as_json(setup.settings).items():
-        click.echo(f"{key} = {_toml(value)}")
+        click.echo(f"# {key} is not set" if value is None else f"{key} = {_toml(value)}")
     click.echo(f"# rules that run: {' '.join(rule.code for rule in setup.rules)}")
 
 
 def _toml(value: object) -> str:
     """A value as TOML writes it; JSON's strings, lists and booleans read the same."""
-    if value is None:
-        return '""'
     if isinstance(value, dict):
         inner = ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {_toml(v)}" for k, v in value.items())
         return f"{{ {inner} }}" if inner else "{}"

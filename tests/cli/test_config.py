@@ -217,6 +217,15 @@ def test_config_shows_what_is_in_effect_and_where_it_comes_from(agents: Path) ->
     assert "PF106" not in document["rules"]
 
 
+def test_what_config_shows_can_be_written_down_as_settings(agents: Path) -> None:
+    Path("policyfix.toml").write_text(
+        'select = ["PF1"]\nper-file-ignores = { "a é/*" = ["PF2"] }\nseverity = { PF1 = "warning" }\n'
+    )
+    first = json.loads(policyfix("config", "--output-format", "json").stdout)["settings"]
+    Path("policyfix.toml").write_text(policyfix("config").stdout)
+    assert json.loads(policyfix("config", "--output-format", "json").stdout)["settings"] == first
+
+
 def explained(*arguments: str) -> dict[str, Any]:
     document = json.loads(policyfix("config", "--output-format", "json", "--explain", *arguments).stdout)
     file: dict[str, Any] = document["file"]
