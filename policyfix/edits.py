@@ -135,13 +135,24 @@ class SourceTree:
     def call_at(self, line: int, column: int, end_line: int, end_column: int) -> cst.Call | None:
         """The call that stands exactly there; columns count from 1."""
         place = self.offset(line, column - 1), self.offset(end_line, end_column - 1)
-        calls = (n for n in _walk(self.module) if isinstance(n, cst.Call))
-        return next((call for call in calls if self.span(call) == place), None)
+        return next((call for call in self.calls(self.module) if self.span(call) == place), None)
+
+    @staticmethod
+    def calls(node: cst.CSTNode) -> Iterator[cst.Call]:
+        """Every call in a statement or a file."""
+        return (n for n in _walk(node) if isinstance(n, cst.Call))
+
+    def imports(self, module: str) -> bool:
+        """Whether the file has `import module` at its top."""
+        return any(
+            isinstance(small, cst.Import)
+            and any(alias.evaluated_name == module and alias.asname is None for alias in small.names)
+            for _, small in self._leading_imports()
+        )
 
     def calls_of(self, function: str, node: cst.CSTNode) -> list[cst.Call]:
         """The calls in a statement of what is spelled like that."""
-        nodes = (n for n in _walk(node) if isinstance(n, cst.Call))
-        return [call for call in nodes if self.code(call.func) == function]
+        return [call for call in self.calls(node) if self.code(call.func) == function]
 
     def base_call(self, cls: cst.ClassDef) -> tuple[cst.SimpleStatementLine, cst.Call] | Refusal:
         """The statement of the class's own constructor that calls the base's, and the call in it."""

@@ -55,10 +55,11 @@ class ActionEmbeddingInitialisation(Rule[PolicyClass]):
                 if table in said or place is None:
                     continue
                 said.add(table)
-                if _keeps_other_numbers(policy, table):
+                left = _left_with(policy, table)
+                if left is not None:
                     yield self.finding(
                         place,
-                        "the action embeddings are not initialised as orthogonal rows of at most 0.1",
+                        f"the action embeddings {left}: they should be orthogonal rows of at most 0.1",
                         policy,
                     )
 
@@ -72,23 +73,26 @@ _MANY = frozenset(
 )
 
 
-def _keeps_other_numbers(policy: PolicyClass, table: Term) -> bool:
-    """Whether what the constructor does to a table leaves it something else, for certain."""
+def _left_with(policy: PolicyClass, table: Term) -> str | None:
+    """What the constructor leaves a table with, where that is something else for certain."""
     if keyword(table, "_weight") is not None:
-        return False
+        return None
+    left = "keep torch's N(0, 1)"
     for event in policy.building.events:
         match event:
             case InPlace(target=target, operation=operation, arguments=arguments):
                 unscaled = operation == "orthogonal_" and all(_is_one(a) for a in arguments)
-                if _touches(target, table) and not unscaled and operation not in _DRAWING:
-                    return False
+                if _touches(target, table):
+                    if not unscaled and operation not in _DRAWING:
+                        return None
+                    left = f"are drawn by {operation} and not scaled"
             case Rebound(module=module, attribute="weight") if module is table:
-                return False
+                return None
             case Escape(value=value) if any(part is table for part in walk(value)):
-                return False
+                return None
             case _:
                 pass
-    return True
+    return left
 
 
 def _touches(target: Value, table: Term) -> bool:

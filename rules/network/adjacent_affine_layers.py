@@ -6,7 +6,7 @@ from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.network import adjacent_affine, argument, keyword
 from policyfix.trace import Place
-from policyfix.values import Const, Group, Term, Value, walk
+from policyfix.values import MODULE_CONTAINERS, Const, Group, Term, Value, options, walk
 
 
 class AdjacentAffineLayers(Rule[PolicyClass]):
@@ -46,7 +46,7 @@ class AdjacentAffineLayers(Rule[PolicyClass]):
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         pairs = list(adjacent_affine(policy))
-        names = {part: s.attribute for s in policy.construction if pairs for part in walk(s.value)}
+        names = _names(policy) if pairs else {}
         said: set[Value] = set()
         for pair in pairs:
             module = pair.first.args[0]
@@ -62,6 +62,18 @@ class AdjacentAffineLayers(Rule[PolicyClass]):
                 f"{first} is followed by {second} with nothing nonlinear between: they are one affine layer",
                 policy,
             )
+
+
+def _names(policy: PolicyClass) -> dict[Value, str]:
+    """The attributes that modules are kept in, alone or in a container."""
+    names: dict[Value, str] = {}
+    for store in policy.construction:
+        for kept in options(store.value):
+            names.setdefault(kept, store.attribute)
+            if isinstance(kept, Term) and kept.op in MODULE_CONTAINERS:
+                for module in walk(kept, lambda term: term.op in MODULE_CONTAINERS or term.op == "each"):
+                    names.setdefault(module, store.attribute)
+    return names
 
 
 def _layer(output: Term) -> Term:

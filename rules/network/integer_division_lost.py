@@ -34,7 +34,7 @@ class IntegerDivisionLost(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    Unsafe: the net sees other numbers than those that it was trained on.
+    None: code that comes after may need the integers, as indices for instance.
 
     ## Source
     Metta-AI/metta, `ObsAttrValNorm`: attribute values divided by their normalisation and written back into

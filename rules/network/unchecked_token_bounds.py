@@ -36,7 +36,7 @@ class UncheckedTokenBounds(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    Safe: tokens inside the box are written as before, the others nowhere.
+    None: which sizes bound the box, and which mask the write goes by, is not always written beside it.
 
     ## Source
     Metta-AI/metta, `ObsTokenToBoxShaper`: attributes are checked, coordinates are not; token (11, 0) of an
