@@ -161,8 +161,15 @@ def _frozen(value: Any) -> Any:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?` where something known is spelled much the same, else nothing."""
     spelled = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(word.lower(), spelled, n=1)
+    lowered = word.lower()
+    # One letter typed for another, first: PF1O1 is PF101, however alike PF511 may be as a sequence.
+    close = [each for each in spelled if len(each) == len(lowered) and _differences(each, lowered) == 1]
+    close += difflib.get_close_matches(lowered, spelled, n=1)
     return f"; did you mean {spelled[close[0]]}?" if close else ""
+
+
+def _differences(one: str, other: str) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))
 
 
 def schema() -> dict[str, Any]:
