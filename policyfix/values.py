@@ -438,8 +438,8 @@ def _is_permutation(term: Term) -> bool:
 
 
 def _is_width(size: Value) -> bool:
-    """Whether a size is that of the second axis of an entry of the forward's TensorDict: in a rollout the number
-    of tokens or features, never that of time steps."""
+    """Whether a size is that of the second axis of an entry of the forward's TensorDict: in a rollout the
+    number of tokens or features, never that of time steps."""
     if not isinstance(size, Term) or size.op not in ("index", "size") or size.args[1:] != (Const(1),):
         return False
     sized = size.args[0]

@@ -47,7 +47,7 @@ def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | 
         if _holds(policy, write.target, layer, write.order) and (write.place, write.target) not in places:
             return None
     for call in trace.of(Called):
-        known = call.name.startswith(INIT) or call.name in _HARMLESS
+        known = call.name.startswith(INIT) or call.name.removeprefix(".") in _HARMLESS
         if not known and call.arguments and any(part is layer for part in options(call.arguments[0])):
             return None  # `lstm.apply(f)`, `lstm.reset_parameters()`
     handed = [e.value for e in trace.of(Escape)] + [e.callee for e in trace.of(Unfollowed)]

@@ -12,7 +12,7 @@ from policyfix.trace import Called
 from policyfix.values import Term, walk
 
 # Calls that fetch a tensor's number into Python: the compiled graph ends there.
-_FETCHES = frozenset({"item", "tolist"})
+_FETCHES = frozenset({".item", ".tolist"})
 _DISABLING = frozenset({"torch._dynamo.disable", "torch.compiler.disable"})
 
 
