@@ -18,13 +18,17 @@ def unread(policy: PolicyClass) -> Iterator[str]:
     base = policy.cls.find("__init__", after=owner)
     if base is None:
         return
+    # Our own base has options that policies written for another one may call alike and mean otherwise.
+    is_ours = base[1].dotted == policy.contract.base
     read = {node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name)}
     if read & {"locals", "vars", "eval"}:
         return
     for parameter in function.parameters[1:]:
         if parameter.kind in ("positional", "keyword") and parameter.name not in read:
-            known = parameter.name in policy.contract.parameter_names
-            if parameter.name in base[0].accepts or (known and policy.base_takes(parameter.name, owner)):
+            if parameter.name in policy.contract.parameter_names:
+                if policy.base_takes(parameter.name, owner):
+                    yield parameter.name
+            elif parameter.name in base[0].accepts and not is_ours:
                 yield parameter.name
 
 
