@@ -1,0 +1,51 @@
+"""Fixes of the memory family on the cases of their rules."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from policyfix import contract, engine
+from policyfix.rewrite import rewrite, write
+
+CASES = Path(__file__).parents[1] / "rules" / "memory"
+
+
+def mended(case: str, folder: Path) -> tuple[str, set[str]]:
+    """The source after the fixes, and the codes that are left."""
+    path = folder / "agent.py"
+    path.write_text((CASES / case).with_suffix(".py").read_text())
+    outcome = rewrite([path], contract.load())
+    write(outcome.changes)
+    return path.read_text(), {f.code for f in engine.check([path], contract.load()).findings}
+
+
+@pytest.mark.parametrize("case", ["bad_item", "bad_int", "bad_tolist", "bad_in_a_helper"])
+def test_a_stateful_forward_is_excluded_from_dynamo(case: str, tmp_path: Path) -> None:
+    after, left = mended(f"dynamo_boundary/{case}", tmp_path)
+    assert "\n    @torch._dynamo.disable\n    def forward(self, td" in after
+    assert after.count("_dynamo") == 1
+    assert "PF207" not in left
+
+
+@pytest.mark.parametrize("case", ["bad_compiled_on_purpose", "bad_exported_only"])
+def test_a_forward_with_decorators_of_its_own_is_left_alone(case: str, tmp_path: Path) -> None:
+    after, left = mended(f"dynamo_boundary/{case}", tmp_path)
+    assert "_dynamo" not in after
+    assert "PF207" in left
+
+
+def test_copies_leave_the_state_behind(tmp_path: Path) -> None:
+    after, left = mended("stale_checkpoint_state/bad_attribute", tmp_path)
+    assert '        return {**self.__dict__, "_state": None}\n' in after
+    ast.parse(after)
+    assert "PF208" not in left
+
+
+@pytest.mark.parametrize("case", ["bad_buffers", "bad_in_a_core_module", "bad_dicts_by_group"])
+def test_a_state_whose_start_is_not_plain_is_left_alone(case: str, tmp_path: Path) -> None:
+    after, left = mended(f"stale_checkpoint_state/{case}", tmp_path)
+    assert "__getstate__" not in after
+    assert "PF208" in left
