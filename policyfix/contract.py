@@ -36,6 +36,8 @@ class Contract:
     boundary_keys: tuple[str, ...]
     core_gain: float | None  # None: the contract does not ask for an initialisation
     core_bias: float | None
+    reward_key: str
+    value_key: str
     clip_method: str
     clip_range: str
     l2_method: str
@@ -52,6 +54,11 @@ class Contract:
     def outputs(self) -> frozenset[str]:
         """Keys that only a policy writes, in either mode."""
         return frozenset(self.rollout_outputs + self.training_outputs)
+
+    @property
+    def method_names(self) -> frozenset[str]:
+        """Methods by which a trainer drives a policy."""
+        return frozenset({self.clip_method, *self.memory_methods})
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -96,6 +103,8 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         boundary_keys=tuple(data["memory"]["boundary_keys"]),
         core_gain=data.get("core", {}).get("orthogonal_gain"),
         core_bias=data.get("core", {}).get("bias"),
+        reward_key=data["experience"]["reward"],
+        value_key=data["experience"]["value"],
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],
         l2_method=data["weights"]["l2_method"],

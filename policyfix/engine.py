@@ -51,7 +51,7 @@ def check(
     selection = selection or sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
     given = frozenset(files)
-    reader = Reader(contract.observation_key, overlay, cache)
+    reader = Reader(contract, overlay, cache)
     if with_dependants:
         files |= {path: os.path.relpath(path) for path in _dependants(given, reader, walk)}
     project = Project(reader.facts, files)
@@ -59,6 +59,7 @@ def check(
 
     headers = {path: h for path in files if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(p for p in index.candidates(headers, project.locate, reader.headers))
+    candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
     others = reader.unproved(path for path in headers if path not in candidates)
     hearing = _Hearing(project, reader, contract, chosen, files)
     work = [(ANALYSIS * reader.size(path), path) for path in candidates]

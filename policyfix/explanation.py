@@ -93,11 +93,11 @@ def explain(
     """How `policyfix check FILE` would read a file."""
     chosen = tuple(rules)
     path = file.absolute()
-    reader = Reader(contract.observation_key)
+    reader = Reader(contract)
     project = Project(reader.facts, [path])
     source, headers = reader.source(path), reader.headers(path)
     headers_of = {} if headers is None else {path: headers}
-    is_candidate = path in index.candidates(headers_of, project.locate, reader.headers)
+    is_candidate = reader.trains(path) or path in index.candidates(headers_of, project.locate, reader.headers)
     module = project.module(path) if source is not None else None
     told = engine.check([file], contract, chosen, walk=walk, screen=screen)
     classes: tuple[ClassNote, ...] = ()

@@ -553,13 +553,14 @@ class Run:
         holds, the second where it does not."""
         start = self._state
         ends: list[State] = []
+        branch = self._tick()
         depth = len(self._guards)
         for number, body in enumerate(bodies):
             del self._guards[depth:]
             if test is not None and number == 1:
                 self._guards[-1] = self.term("not", test)
             self._state = start.copy()
-            self._block(body)
+            self._arm(branch, number, body)
             if self._state.alive:
                 ends.append(self._state)
         if ends:
@@ -567,6 +568,10 @@ class Run:
         else:
             self._state = start
             self._state.alive = False
+
+    def _arm(self, branch: int, number: int, body: tuple[ir.Stmt, ...]) -> None:
+        """One of the bodies of a branch."""
+        self._block(body)
 
     def _loop(self, node: ir.Loop) -> None:
         iterable = self._eval(node.iterable)

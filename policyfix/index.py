@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from policyfix.contract import Contract
+
 KNOWLEDGE = Path(__file__).with_name("knowledge")  # stubs of what is known of other people's classes
 
 _CLASS = re.compile(
@@ -83,6 +85,27 @@ def _speaking(data: bytes, headers: list[re.Match[bytes]], word: re.Pattern[byte
             spoken.update(range(start, end))
         start, quotes = end, 0
     return frozenset(header[1] for header in headers if header.start() in spoken)
+
+
+# A method that writes into what a name, or a pair of names, picks: never a slice, a key or a number.
+_WRITES_TO_ROWS = re.compile(
+    rb"\[[A-Za-z_][\w., ]*\](?:\[[^\]\n]*\])?\.(update|(?:update|set|copy|zero|fill)_)\("
+)
+
+
+def trains(data: bytes, contract: Contract) -> bool:
+    """Whether a file may hold code around a policy: a trainer, or a buffer of what it trains on."""
+    if b"torch" not in data and b"tensordict" not in data:
+        return False
+    if b"TensorDict" in data:
+        written = set(_WRITES_TO_ROWS.findall(data))
+        keys = (*contract.boundary_keys, *contract.rollout_outputs, contract.reward_key)
+        if written - {b"update"} or (written and any(b'"%s"' % key.encode() in data for key in keys)):
+            return True
+    spoken = (contract.environment_key, contract.clip_method + "(", "reset_memory(", contract.observation_key)
+    return any(word.encode() in data for word in spoken) and any(
+        word in data for word in (b".step(", b".backward(", b".reset_memory(")
+    )
 
 
 def _through_modules(

@@ -210,8 +210,9 @@ class Project:
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}
         self._said: dict[bytes, bool] = {}
+        self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
-        self.absent: set[Path] = set()  # files that an import might have meant
+        self.absent: set[Path] = set()  # files that an import might have meant, or that were only glanced at
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
         """`work`, or unresolved where the key is already being resolved: import cycles end here."""
@@ -241,6 +242,30 @@ class Project:
             search = re.compile(pattern).search
             self._said[pattern] = any(search(data) for data in map(_bytes, self._known))
         return self._said[pattern]
+
+    def mentions(self, path: Path, words: frozenset[str]) -> bool:
+        """Whether the text of a file holds one of the words."""
+        key = (path, words)
+        if key not in self._mentioned:
+            data = _bytes(path)
+            self.absent.add(path)  # another text might bring another answer
+            self._mentioned[key] = any(word.encode() in data for word in words)
+        return self._mentioned[key]
+
+    def others_mention(self, path: str, *words: str) -> bool:
+        """Whether some known file other than this one holds all of the names."""
+        here = Path(path).absolute()
+        found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
+        texts = (_bytes(other) for other in self._known if other.absolute() != here)
+        return any(all(pattern.search(data) for pattern in found) for data in texts)
+
+    def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
+        """The project's file that an import reads, without reading it: None where it is none of ours."""
+        importer = Path(module.path)
+        found = self.locate("." * binding.level + binding.module, importer)
+        if found is None and binding.attribute is not None:  # a module of a namespace package
+            found = self.locate("." * binding.level + f"{binding.module}.{binding.attribute}", importer)
+        return found
 
     # ------------------------------------------------------------------------------------ names
 

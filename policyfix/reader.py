@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from policyfix import index, sources, suppressions
 from policyfix.cache import Cache, Stat, digest, stat
+from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.finding import Problem
 
@@ -27,11 +28,11 @@ class Reader:
 
     def __init__(
         self,
-        observation_key: str,
+        contract: Contract,
         overlay: Mapping[Path, sources.Source] | None = None,
         cache: Cache | None = None,
     ) -> None:
-        self._observation_key = observation_key
+        self._contract = contract
         self._overlay = overlay or {}  # contents that are not on disk (yet)
         self._cache = cache
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
@@ -55,6 +56,11 @@ class Reader:
         entry = self._entry(path)
         return None if entry is None else entry.headers
 
+    def trains(self, path: Path) -> bool:
+        """Whether a file may hold code around a policy."""
+        entry = self._entry(path)
+        return entry is not None and entry.trains
+
     def _entry(self, path: Path) -> _Entry | None:
         self.asked.add(path.absolute())
         now = None if path.absolute() in self._overlay else stat(path)
@@ -64,9 +70,9 @@ class Reader:
         source = self.source(path)
         if source is None:
             return None
-        entry = _Entry(
-            now, index.scan(source.data, self._observation_key), suppressions.MARKER in source.data
-        )
+        headers = index.scan(source.data, self._contract.observation_key)
+        trains = index.trains(source.data, self._contract)
+        entry = _Entry(now, headers, suppressions.MARKER in source.data, trains)
         self._index[str(path.absolute())] = entry
         return entry
 
@@ -168,6 +174,7 @@ class _Entry:
     stat: Stat | None
     headers: index.Headers
     is_commented: bool
+    trains: bool
     is_python: bool = False
 
 

@@ -176,6 +176,55 @@ class NetCall:
     order: int
 
 
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a run: one pass of a loop, one arm of a branch, what one entry from outside does. `site` is
+    shared by the passes, or the arms, of one statement in one run of it; `number` tells them apart."""
+
+    kind: str  # "pass", "arm", "entry"
+    site: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A call, as the code around a policy makes them: of a method, of a value, of a function."""
+
+    receiver: Value | None  # None for functions
+    name: str  # of the method, `__call__` where a value is called; of a function with its module
+    arguments: tuple[Value, ...]
+    keywords: tuple[tuple[str, Value], ...]
+    open_ended: bool  # `*` or `**` brings arguments that are not known
+    result: Value
+    spelling: str  # the receiver as written, where it is a dotted name: `self.policy`
+    within: tuple[Region, ...]
+    followed: bool  # whether what it does is seen in the events that follow
+    place: Place
+    order: int
+
+    def keyword(self, name: str) -> Value | None:
+        return next((value for key, value in self.keywords if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A loop gives a name, or an element of a tensor, a value that is made from its earlier one."""
+
+    value: Value
+    place: Place
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyWrite:
+    """A write into `owner[index]` that reaches nothing else: where indexing copies, it is lost."""
+
+    owner: Value
+    index: Value
+    place: Place
+    order: int
+
+
 E = TypeVar("E", bound="Event")
 
 Event = (
@@ -193,6 +242,9 @@ Event = (
     | Unfollowed
     | Rebound
     | NetCall
+    | Invocation
+    | Carried
+    | CopyWrite
 )
 
 

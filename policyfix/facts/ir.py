@@ -417,6 +417,7 @@ class ModuleFacts:
     )  # `Class.name = ...` below the class; "*" where it is rebuilt
     is_package: bool = False
     ranges: Ranges = field(default=NOWHERE.ranges, compare=False, repr=False)
+    script: tuple[Stmt, ...] = ()  # what runs on import, where a loop is among it
     _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def lookup(self, name: str) -> ClassFacts | FunctionFacts | Imported | Expr | None:

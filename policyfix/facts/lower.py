@@ -58,7 +58,15 @@ class _Lowering:
             patched=frozenset(members.patched),
             is_package=name in ("__init__.py", "__init__.pyi"),
             ranges=self._ranges,
+            script=self._script(tree.body),
         )
+
+    def _script(self, body: Iterable[cst.CSTNode]) -> tuple[ir.Stmt, ...]:
+        """The statements of a module other than definitions, where one of them loops."""
+        statements = [n for n in body if not isinstance(n, (cst.FunctionDef, cst.ClassDef))]
+        if not any(_loops(node) for node in statements):
+            return ()
+        return tuple(lowered for node in statements for lowered in self._statement(node))
 
     # ------------------------------------------------------------------ module and class bodies
 
@@ -497,6 +505,15 @@ def _statements(suite: cst.CSTNode) -> Iterable[cst.CSTNode]:
     if isinstance(suite, cst.SimpleStatementSuite):
         return (suite,)
     return cast("Iterable[cst.CSTNode]", getattr(suite, "body", ()))
+
+
+def _loops(node: cst.CSTNode) -> bool:
+    """Whether a statement is a loop or holds one, outside of definitions."""
+    if isinstance(node, (cst.For, cst.While)):
+        return True
+    if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
+        return False
+    return any(_loops(inner) for block in _blocks(node) for inner in _statements(block))
 
 
 def _blocks(node: cst.CSTNode) -> list[cst.CSTNode]:

@@ -8,10 +8,12 @@ from policyfix.contract import Contract
 from policyfix.project import Module, Project
 from policyfix.subjects.policy import Mode, PolicyClass, policies
 from policyfix.subjects.subject import Subject
+from policyfix.subjects.trainer import Trainer, trainers
 
-__all__ = ["Mode", "PolicyClass", "Subject", "find"]
+__all__ = ["Mode", "PolicyClass", "Subject", "Trainer", "find"]
 
 
 def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:
     """The subjects that a file defines."""
     yield from policies(project, module, contract)
+    yield from trainers(project, module, contract)

@@ -11,7 +11,16 @@ from policyfix.rule import Severity
 
 RULES = rule.discover()
 SECTIONS = ["What it does", "Why it matters", "Example", "Use instead", "Fix safety", "Source"]
-FAMILIES = {"1": "tensordict", "2": "memory", "3": "weights", "4": "config", "5": "network", "7": "performance", "9": "tool"}
+FAMILIES = {
+    "1": "tensordict",
+    "2": "memory",
+    "3": "weights",
+    "4": "config",
+    "5": "network",
+    "6": "trainer",
+    "7": "performance",
+    "9": "tool",
+}
 
 each_rule = pytest.mark.parametrize("each", RULES, ids=lambda r: r.code)
 

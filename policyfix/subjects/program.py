@@ -1,0 +1,656 @@
+"""Runs the code around a policy: trainers, factories, buffers. Every call that it makes is recorded.
+
+Only what matters is followed: project functions that speak of training, and what is given an episode flag.
+Policies are not looked into; their calls are what the code around them is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.flow import Run, State
+from policyfix.project import External, FunctionRef, LinkedClass, Module
+from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
+from policyfix.values import (
+    TENSORDICTS,
+    UNKNOWN,
+    Bound,
+    Const,
+    Either,
+    Group,
+    Local,
+    Method,
+    Ref,
+    Term,
+    Thing,
+    Value,
+    either,
+    is_tensordict,
+    options,
+    parts,
+    walk,
+)
+
+TENSORS = frozenset({"torch.Tensor", "torch.LongTensor", "torch.BoolTensor", "torch.IntTensor"})
+SPECS = frozenset(f"torchrl.data.{name}" for name in ("Composite", "CompositeSpec"))
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A function, the methods of a class that nothing else in it calls, or a module's own statements."""
+
+    name: str
+    module: Module
+    functions: tuple[tuple[ir.FunctionFacts, LinkedClass | None], ...]
+    cls: LinkedClass | None = None
+    serves: bool = True  # its file speaks of the contract; where it does not, other files are not read
+
+
+def codes(module: Module, contract: Contract) -> Iterator[Code]:
+    """The pieces of a file that take part in training, as they are run from outside of it: helpers are run as
+    parts of their callers. Where the file does not speak of the contract, just what writes to rows."""
+    facts = module.facts
+    script = script_of(module)
+    methods = [f for c in facts.classes for f in c.functions]
+    known = [*facts.functions, *methods, *([] if script is None else [script])]
+    serves = module.project.mentions(
+        Path(module.path), contract_words(contract) - set(contract.boundary_keys)
+    )
+    for function in facts.functions:
+        is_helper = any(function.name in words_of(other) for other in known if other is not function)
+        if (
+            writes_to_rows(function)
+            if not serves
+            else not is_helper and _takes_part([function], module, contract)
+        ):
+            yield Code(function.qualname, module, ((function, None),), None, serves)
+    for cls in facts.classes:
+        linked = module.project.link(cls, module)
+        if not serves:
+            entries = tuple((f, linked) for f in cls.functions if writes_to_rows(f))
+        elif _takes_part(cls.functions, module, contract):
+            entries = tuple(_entries(linked))
+        else:
+            continue
+        if linked.is_module:  # its methods train it, where any of them does
+            entries = tuple(e for e in entries if "backward" in words_of(e[0]))
+        if entries:
+            name = entries[0][0].qualname if linked.is_module else cls.qualname
+            yield Code(name, module, entries, linked, serves)
+    if script is not None and serves and _takes_part([script], module, contract):
+        yield Code(script.qualname, module, ((script, None),), None, serves)
+
+
+def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract: Contract) -> bool:
+    """Whether functions of a file can be a trainer's: they step, write to rows, or call one who does."""
+    local = {f.name: f for f in module.facts.functions}
+    spoken = {"step", "backward", *contract.method_names}
+    return any(
+        writes_to_rows(f) or words_of(f) & spoken
+        for function in functions
+        for f in (function, *(local[word] for word in words_of(function) & local.keys()))
+    )
+
+
+@cache
+def script_of(module: Module) -> ir.FunctionFacts | None:
+    """The module's own statements, as a function without parameters."""
+    body = module.facts.script
+    if not body:
+        return None
+    first = getattr(body[0], "span", ir.NOWHERE)
+    return ir.FunctionFacts("<module>", "<module>", (), (), body, first, first)
+
+
+def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]:
+    """The methods of a class, inherited ones included, that no other of its methods calls."""
+    methods: dict[str, tuple[ir.FunctionFacts, LinkedClass]] = {}
+    functions = [f for owner in cls.linked for f in owner.facts.functions]
+    for owner in cls.linked:
+        for function in owner.facts.functions:
+            methods.setdefault(function.name, (function, owner))
+    for name, found in methods.items():
+        if name != "__init__" and not any(name in words_of(f) for f in functions if f.name != name):
+            yield found
+
+
+@cache
+def words_of(function: ir.FunctionFacts) -> frozenset[str]:
+    """Names and attributes in a function's body."""
+    words: set[str] = set()
+    for node in ir.nodes(function.body):
+        match node:
+            case ir.Name(id=word) | ir.Attribute(name=word):
+                words.add(word)
+    return frozenset(words)
+
+
+@cache
+def literals_of(function: ir.FunctionFacts) -> frozenset[str]:
+    """String literals in a function's body."""
+    literals = (n.value for n in ir.nodes(function.body) if isinstance(n, ir.Literal))
+    return frozenset(value for value in literals if isinstance(value, str))
+
+
+def training_words(contract: Contract) -> frozenset[str]:
+    """What code that takes part in training speaks of: methods, and keys of the TensorDict."""
+    return contract_words(contract) | {
+        *("step", "backward", "zero_grad", "clip_grad_norm_", "clip_grad_value_", "manual_backward")
+    }
+
+
+def contract_words(contract: Contract) -> frozenset[str]:
+    """Names by which code around a policy shows that it serves the contract."""
+    return frozenset(
+        {
+            *contract.memory_methods,
+            *contract.boundary_keys,
+            contract.clip_method,
+            contract.environment_key,
+            contract.observation_key,
+        }
+    )
+
+
+class Program(Run):
+    """One run of a `Code`."""
+
+    def __init__(self, code: Code, contract: Contract) -> None:
+        super().__init__()
+        self.code = code
+        self.instance: Thing | None = None
+        self._words = training_words(contract)
+        self._text = contract_words(contract) | {".backward(", ".zero_grad(", ".step()", "clip_grad_norm_("}
+        self._text |= {"].update(", "].update_("}
+        self._within: list[Region] = []
+        self._loops: list[_Loop] = []  # the loops that run
+        self._calls: list[_Call] = []  # the calls that are being evaluated
+        self._parts: dict[LinkedClass, bool] = {}
+        self._spoken: dict[Value, bool] = {}
+        self._statement_call: ir.Call | None = None
+        self._tests: dict[int, ir.Expr] = {}  # by the identity of what runs where they hold
+        self.tests: dict[int, ir.Expr] = {}  # of branches, by their number
+
+    def run(self) -> Trace:
+        """Runs the functions in the order in which they are written; a class is constructed first."""
+        if self.code.cls is not None:
+            self.instance = self.build(self.code.cls, {})
+        for number, (function, owner) in enumerate(self.code.functions):
+            module = self.code.module if owner is None else owner.module
+            receiver = None if _is_static(function) else self.instance
+            with self.aside():
+                self._within, self._loops, self._calls = [Region("entry", 0, number)], [], []
+                self._guarded(
+                    lambda: self._call_function(function, module, owner, receiver, [], {}, open_ended=True)  # noqa: B023
+                )
+        return self.trace
+
+    # ------------------------------------------------------------------------------- what is what
+
+    def _bind(
+        self,
+        function: ir.FunctionFacts,
+        receiver: Value | None,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        open_ended: bool,
+    ) -> dict[str, Value]:
+        bound = super()._bind(function, receiver, positional, keywords, open_ended)
+        for parameter in function.parameters:
+            value = bound.get(parameter.name)
+            if isinstance(value, Term) and value.op == "parameter" and parameter.annotation is not None:
+                bound[parameter.name] = self._annotated(parameter.annotation, parameter.name, value)
+        return bound
+
+    def _annotated(self, annotation: ir.Expr, name: str, value: Value) -> Value:
+        """A parameter of which the annotation says what it is."""
+        match annotation:
+            case ir.Operation(operator="|", operands=(inner, ir.Literal(value=None))):
+                return self._annotated(inner, name, value)
+            case ir.Subscript(value=ir.Name(id="Optional") | ir.Attribute(name="Optional"), items=(inner,)):
+                return self._annotated(inner, name, value)
+            case ir.Name() | ir.Attribute():
+                module = self._frame.module
+                symbol = module.resolve(annotation) if self._is_worth_reading(annotation, module) else None
+            case _:
+                return value
+        if isinstance(symbol, LinkedClass):
+            return Thing("instance", symbol)
+        dotted = symbol.name if isinstance(symbol, External) else ""
+        kind = "td" if dotted in TENSORDICTS else "tensor" if dotted in TENSORS else None
+        kind = "spec" if dotted in SPECS else kind
+        return value if kind is None else self.term(kind, Const(name))
+
+    def _is_worth_reading(self, expr: ir.Expr, module: Module) -> bool:
+        """Whether what a name is imported from can take part in training: other files are not even parsed."""
+        while isinstance(expr, ir.Attribute):
+            expr = expr.value
+        binding = module.facts.lookup(expr.id) if isinstance(expr, ir.Name) else None
+        return not isinstance(binding, ir.Imported) or self._speaks(binding, module)
+
+    def _speaks(self, binding: ir.Imported, module: Module) -> bool:
+        """Whether an import is worth resolving: it is none of the project's, or in a file of training."""
+        path = module.project.imported_file(binding, module)
+        if path is None:
+            return True
+        if not self.code.serves:
+            return False
+        if path.name == "__init__.py":
+            return True
+        return module.project.mentions(path, self._text)
+
+    def _lookup(self, name: str) -> Value:
+        module = self._frame.module
+        is_local = name in self._state.names or name in self._frame.symbols
+        if not is_local and not self._is_worth_reading(ir.Name(name), module):
+            return self.term("imported", Const(name))
+        found = super()._lookup(name)
+        return self.term("global", Const(module.path), Const(name)) if found is UNKNOWN else found
+
+    # ------------------------------------------------------------------------------- statements
+
+    def _statement(self, node: ir.Stmt) -> None:
+        match node:
+            case ir.Import(names=names):
+                module = self._frame.module
+                for binding in names:
+                    if self._speaks(binding, module):
+                        self._frame.symbols[binding.name] = module.project.imported(binding, module)
+                        self._state.names.pop(binding.name, None)
+                    else:
+                        self._state.names[binding.name] = self.term("imported", Const(binding.name))
+            case ir.If(test=test, body=body):
+                self._tests[id(body)] = test
+                super()._statement(node)
+            case ir.Evaluate(value=ir.Call() as call):
+                self._statement_call = call
+                super()._statement(node)
+            case _:
+                super()._statement(node)
+
+    def _arm(self, branch: int, number: int, body: tuple[ir.Stmt, ...]) -> None:
+        if id(body) in self._tests:
+            self.tests[branch] = self._tests[id(body)]
+        self._within.append(Region("arm", branch, number))
+        super()._arm(branch, number, body)
+        self._within.pop()
+
+    def _loop(self, node: ir.Loop) -> None:
+        self._loops.append(_Loop(self._tick(), _runs_backwards(node.iterable)))
+        super()._loop(node)
+        self._loops.pop()
+
+    def _pass(self, node: ir.Loop, element: Value, exits: list[State]) -> None:
+        loop = self._loops[-1]
+        self._within.append(Region("pass", loop.site, loop.passes))
+        loop.passes += 1
+        super()._pass(node, element, exits)
+        self._within.pop()
+
+    def _assign(self, target: ir.Expr, value: Value, span: ir.Span) -> None:
+        backwards = bool(self._loops) and self._loops[-1].backwards
+        match target:
+            case ir.Name(id=name) if backwards:
+                old = set(options(self._state.names.get(name, UNKNOWN)))
+                if value not in old and any(part in old for part in walk(value) if isinstance(part, Term)):
+                    self._record(Carried(value, self._place(span), self._tick()))
+            case ir.Subscript(value=written):
+                owner = self._eval(written)
+                if backwards and set(options(owner)) & set(_indexed(value)):
+                    self._record(Carried(value, self._place(span), self._tick()))
+                self._note_copy(written, owner, span)
+            case _:
+                pass
+        super()._assign(target, value, span)
+
+    def _note_copy(self, written: ir.Expr, value: Value, span: ir.Span) -> None:
+        """Records a write into something that only an index gave, and that nothing else will ever see."""
+        depth = 0
+        while True:
+            if isinstance(written, ir.Subscript):
+                depth += 1
+                written = written.value
+            elif isinstance(written, ir.Attribute):
+                written = written.value
+            elif isinstance(written, ir.Call) and isinstance(written.function, ir.Attribute):
+                written = written.function.value
+            else:
+                break
+        if isinstance(written, ir.Name) and depth == 0:
+            uses = [n for n in ir.nodes(self._frame.function.body) if n == written]
+            depth = 1 if len(uses) == 2 else 0  # where it is bound, and here
+        while depth and isinstance(value, Term) and value.args:
+            if value.op in ("index", "td.index"):
+                self._record(CopyWrite(value.args[0], value.args[1], self._place(span), self._tick()))
+            if value.op in ("index", "td.index", "item"):
+                depth -= 1
+            value = value.args[0]
+
+    # ------------------------------------------------------------------------------------ calls
+
+    def _call(self, node: ir.Call) -> Value:
+        self._calls.append(_Call())
+        result = super()._call(node)
+        self._calls.pop()
+        return result
+
+    def _entries(self, value: Value) -> dict[str, Value]:
+        known = isinstance(value, Thing) and (value, "*") not in self._state.heap
+        if self._calls and not known:
+            self._calls[-1].open_ended = True
+        return super()._entries(value)
+
+    def _apply(
+        self,
+        callee: Value,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        spread: bool,
+        node: ir.Call,
+    ) -> Value:
+        receiver, name = _called(callee)
+        if callee is UNKNOWN and isinstance(node.function, ir.Attribute):  # of something that is not followed
+            name = node.function.name
+        arguments = [*positional, *keywords.values()]
+        follows = self._follows(callee, arguments)
+        is_method = isinstance(node.function, ir.Attribute) and node is self._statement_call
+        if is_method and receiver is not None and _writes_in_place(receiver, name):
+            assert isinstance(node.function, ir.Attribute)
+            self._note_copy(node.function.value, receiver, node.span)
+        evaluation = self._calls[-1] if self._calls else _Call()
+        open_ended = spread or evaluation.open_ended
+        at = len(self.trace.events)
+        head = node.function
+        if isinstance(head, ir.Attribute) and isinstance(callee, (Method, Bound)):
+            head = head.value
+        call = Invocation(
+            receiver,
+            name,
+            tuple(positional),
+            tuple(keywords.items()),
+            open_ended,
+            UNKNOWN,
+            _spelling(head),
+            tuple(self._within),
+            follows,
+            self._place(node.span),
+            self._tick(),
+        )
+        if follows:
+            result = super()._apply(callee, positional, keywords, open_ended, node)
+        else:
+            result = self._result(callee, receiver, name, positional, keywords, node)
+        earlier = None if evaluation.at is None else self.trace.events[evaluation.at]
+        if isinstance(earlier, Invocation) and evaluation.at is not None:  # of another value of the receiver
+            self.trace.events[evaluation.at] = _merged(earlier, receiver, result, follows)
+        else:
+            evaluation.at = at
+            self.trace.events.insert(at, replace(call, result=result))
+        return result
+
+    def _follows(self, callee: Value, arguments: list[Value]) -> bool:
+        """Whether the run looks into what is called."""
+        if not self.code.serves:
+            return False
+        match callee:
+            case Bound(function=function, receiver=receiver):
+                if _is_module(receiver) and receiver is not self.instance:
+                    return False
+                is_ours = (
+                    isinstance(receiver, Thing) and receiver.cls is not None and self._is_part(receiver.cls)
+                )
+                return is_ours or receiver is self.instance or self._matters(function, arguments)
+            case Ref(symbol=FunctionRef(facts=facts)):
+                return self._matters(facts, arguments)
+            case Ref(symbol=LinkedClass() as cls):
+                return self._is_part(cls)
+            case Local():
+                return True
+            case _:
+                return False
+
+    def _is_part(self, cls: LinkedClass) -> bool:
+        """Whether a class takes part in training: a buffer, a trainer; policies are not looked into."""
+        if cls not in self._parts:
+            methods = (f for c in cls.linked for f in c.facts.functions)
+            self._parts[cls] = not cls.is_module and any(self._matters(f, []) for f in methods)
+        return self._parts[cls]
+
+    def _matters(self, function: ir.FunctionFacts, arguments: list[Value]) -> bool:
+        if self._words & (words_of(function) | literals_of(function)) or writes_to_rows(function):
+            return True
+        return any(self._is_spoken(a) for a in arguments)
+
+    def term(self, op: str, *args: Value) -> Term:
+        made = super().term(op, *args)
+        if made not in self._spoken:
+            self._spoken[made] = entry_of(made) in self._words or any(self._is_spoken(a) for a in args)
+        return made
+
+    def _is_spoken(self, value: Value) -> bool:
+        """Whether a value is made of an entry that the contract names."""
+        if isinstance(value, (Group, Either)) and value not in self._spoken:
+            self._spoken[value] = any(self._is_spoken(p) for p in parts(value))
+        return self._spoken.get(value, False) if isinstance(value, (Term, Group, Either)) else False
+
+    def _result(
+        self,
+        callee: Value,
+        receiver: Value | None,
+        name: str,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        node: ir.Call,
+    ) -> Value:
+        """What a call gives that is not followed: a value of its own for every place of a call."""
+        arguments = [*positional, *self._named(keywords)]
+        if isinstance(callee, (Ref, Method)) and not _is_project_function(callee):
+            if isinstance(callee, Ref) and isinstance(callee.symbol, LinkedClass):
+                return Thing("instance", callee.symbol)
+            known = super()._apply(callee, positional, keywords, False, node)
+            if name == "getattr" and isinstance(known, Method):  # an attribute, or what stands in for it
+                return either([self.term(f".{known.name}", known.receiver), *positional[2:]])
+            if known is not UNKNOWN:
+                return known
+        site = (self._frame.module.path, node.span.number)
+        made_of = [] if receiver is None else [receiver]
+        is_ours = isinstance(callee, Term) and callee.op != "imported"
+        return self.term("call" if is_ours else "made", Const(site), Const(name), *made_of, *arguments)
+
+
+_WRITING = frozenset("update set copy fill zero add mul clamp".split())
+
+
+@cache
+def writes_to_rows(function: ir.FunctionFacts) -> bool:
+    """Whether a function calls a method on what an index gives that may write into it."""
+    return any(
+        isinstance(node, ir.Call)
+        and isinstance(node.function, ir.Attribute)
+        and isinstance(node.function.value, ir.Subscript)
+        and node.function.name.rstrip("_") in _WRITING
+        for node in ir.nodes(function.body)
+    ) or any(
+        isinstance(node, ir.Assign)
+        and any(isinstance(t, ir.Subscript) and isinstance(t.value, ir.Subscript) for t in node.targets)
+        for node in ir.nodes(function.body)
+    )
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call that is being evaluated."""
+
+    open_ended: bool = False  # `**` brings keywords that are not known
+    at: int | None = None  # its event
+
+
+def _merged(call: Invocation, receiver: Value | None, result: Value, followed: bool) -> Invocation:
+    """One event for one call, whatever its receiver may be."""
+    if call.receiver is not None and receiver is not None:
+        receiver = either([call.receiver, receiver])
+    return replace(
+        call,
+        receiver=receiver or call.receiver,
+        result=either([call.result, result]),
+        followed=call.followed or followed,
+    )
+
+
+@dataclass(slots=True)
+class _Loop:
+    site: int
+    backwards: bool
+    passes: int = 0
+
+
+def _runs_backwards(iterable: ir.Expr) -> bool:
+    """Whether a loop runs over time from the end: `reversed(range(T))`, `range(T - 1, -1, -1)`."""
+    match iterable:
+        case ir.Call(function=ir.Name(id="reversed")):
+            return True
+        case ir.Call(
+            function=ir.Name(id="range"), arguments=(_, _, ir.Argument(value=ir.Literal(value=step)))
+        ):
+            return isinstance(step, int) and step < 0
+        case _:
+            return False
+
+
+def _indexed(value: Value) -> Iterator[Value]:
+    """Everything that a value is made of an element of."""
+    for part in walk(value):
+        if isinstance(part, Term) and part.op == "index":
+            yield from options(part.args[0])
+
+
+def _called(callee: Value) -> tuple[Value | None, str]:
+    """The receiver and the name of what is called."""
+    match callee:
+        case Method(receiver=receiver, name=name):
+            return receiver, name
+        case Bound(function=function, receiver=receiver):
+            return receiver, function.name
+        case Ref(symbol=FunctionRef(facts=facts)):
+            return None, facts.qualname
+        case Ref(symbol=External(name=name)):
+            return None, name
+        case Ref(symbol=LinkedClass()):
+            return callee, "__init__"
+        case Term(op="imported", args=(Const(value=str(name)),)):
+            return None, name
+        case Local(function=function):
+            return None, function.name
+        case _:
+            return callee, "__call__"
+
+
+def _spelling(expr: ir.Expr) -> str:
+    match expr:
+        case ir.Name(id=name):
+            return name
+        case ir.Attribute(value=value, name=name):
+            return f"{head}.{name}" if (head := _spelling(value)) else ""
+        case _:
+            return ""
+
+
+def _is_module(value: Value) -> bool:
+    return isinstance(value, Thing) and value.cls is not None and value.cls.is_module
+
+
+def _is_project_function(callee: Value) -> bool:
+    return isinstance(callee, Ref) and isinstance(callee.symbol, FunctionRef)
+
+
+def _is_static(function: ir.FunctionFacts) -> bool:
+    return ir.Name("staticmethod") in function.decorators
+
+
+def _writes_in_place(receiver: Value, name: str) -> bool:
+    """Whether a method overwrites its receiver: by its spelling, or as TensorDicts do."""
+    if name in ("update", "set", "update_at_", "set_at_"):
+        while isinstance(receiver, Term) and receiver.args and not is_td(receiver):
+            receiver = receiver.args[0]
+        return is_td(receiver)
+    return name.endswith("_") and not name.endswith("__") and name not in ("requires_grad_", "share_memory_")
+
+
+# ------------------------------------------------------------------------------- what values are
+
+
+def entry_of(value: Value) -> str | None:
+    """The key, where a value is an entry of something: `td["dones"]`, `td.get("dones")`."""
+    if isinstance(value, Term) and value.op in ("item", "index", "get") and len(value.args) > 1:
+        key = value.args[1]
+        return key.value if isinstance(key, Const) and isinstance(key.value, str) else None
+    return None
+
+
+def is_td(value: Value) -> bool:
+    """Whether a value is a TensorDict for certain: given, created, or all zeros by a spec."""
+    if is_tensordict(value):
+        return True
+    return isinstance(value, Term) and value.op in ("zero", "rand", "zeros") and _is_spec(value.args[0])
+
+
+def _is_spec(value: Value) -> bool:
+    while isinstance(value, Term) and value.op in ("expand", "to", "clone", "unsqueeze", "cpu", "cuda"):
+        value = value.args[0]
+    return isinstance(value, Term) and (value.op == "spec" or value.op.removeprefix("call") in SPECS)
+
+
+_ROWS = frozenset(
+    f"torch.{name}"
+    for name in "multinomial randperm randint arange nonzero argsort unique cat stack linspace".split()
+)
+_KEEPING = frozenset(
+    "long to cpu cuda clone flatten view reshape detach contiguous + - * // % & | ^ ~".split()
+)
+_TENSOR_MAKERS = frozenset(
+    f"torch.{name}"
+    for name in "zeros ones empty full rand randn zeros_like ones_like full_like empty_like tensor".split()
+)
+
+
+def is_rows(index: Value) -> bool:
+    """Whether an index is a tensor of one dimension or more for certain: what it picks is a copy."""
+    if any(True for o in options(index) if o is not index):
+        return all(is_rows(o) for o in options(index))
+    if isinstance(index, Group):
+        return any(is_rows(item) for item in index.items)
+    if not isinstance(index, Term):
+        return False
+    if index.op == "tensor" or index.op in _ROWS or index.op in ("nonzero", "argsort"):
+        return True
+    if index.op.startswith("compare"):
+        return any(is_tensor(arg) for arg in index.args)
+    if index.op == "index":
+        return (
+            is_rows(index.args[0])
+            and isinstance(index.args[1], Term)
+            and (index.args[1].op == "slice" or is_rows(index.args[1]))
+        )
+    return index.op in _KEEPING and any(is_rows(arg) for arg in index.args)
+
+
+def is_tensor(value: Value) -> bool:
+    """Whether a value is a tensor for certain."""
+    if isinstance(value, Either):
+        return all(is_tensor(o) for o in value.options)
+    if not isinstance(value, Term):
+        return False
+    if value.op == "item" and len(value.args) > 1:  # of a TensorDict
+        return True
+    if value.op in ("index", "get"):
+        return is_tensor(value.args[0]) or (entry_of(value) is not None and is_td(value.args[0]))
+    return (
+        value.op == "tensor"
+        or value.op in _TENSOR_MAKERS | _ROWS
+        or (value.op in _KEEPING and any(is_tensor(arg) for arg in value.args))
+    )

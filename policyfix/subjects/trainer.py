@@ -1,0 +1,489 @@
+"""A `Trainer` answers for code that takes part in training a policy: loops, hooks, update steps, buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.project import LinkedClass, Module, Project
+from policyfix.subjects.program import (
+    Code,
+    Program,
+    codes,
+    entry_of,
+    is_rows,
+    is_td,
+    is_tensor,
+    literals_of,
+    words_of,
+)
+from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
+from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, storage, walk
+
+# Wrappers that give the policy itself back, or something that passes every call on to it.
+_WRAPPERS = frozenset(
+    "torch.compile torch.nn.parallel.DistributedDataParallel torch.nn.DataParallel torch.jit.script "
+    "typing.cast to cuda cpu train eval requires_grad_ float half .module module call made".split()
+)
+# Kernels that compute advantages from values, rewards and one kind of flag that ends an episode.
+_ADVANTAGE_KERNELS = frozenset({"torch.ops.pufferlib.compute_puff_advantage"})
+
+
+@dataclass(eq=False)
+class Trainer:
+    """A function, class or script that takes part in training, run as it is written with all it calls."""
+
+    code: Code
+    contract: Contract
+
+    @property
+    def name(self) -> str:
+        return self.code.name
+
+    @property
+    def module(self) -> Module:
+        return self.code.module
+
+    @property
+    def path(self) -> str:
+        return self.module.path
+
+    @property
+    def header(self) -> Place:
+        if self.code.cls is not None:
+            return Place(self.path, self.name, self.code.cls.facts.span)
+        function, _ = self.code.functions[0]
+        return Place(self.path, self.name, function.span)
+
+    @property
+    def inherits_from(self) -> tuple[tuple[str, str], ...]:
+        cls = self.code.cls
+        return () if cls is None else tuple((b.module.path, b.facts.qualname) for b in cls.linked[1:])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a base that is not found may take part."""
+        return self.code.cls is not None and any(
+            not isinstance(base, LinkedClass) and not hasattr(base, "name") for base in _bases(self.code.cls)
+        )
+
+    @cached_property
+    def _program(self) -> Program:
+        program = Program(self.code, self.contract)
+        program.run()
+        return program
+
+    @property
+    def trace(self) -> Trace:
+        """What it does."""
+        return self._program.trace
+
+    @cached_property
+    def calls(self) -> tuple[Invocation, ...]:
+        """Every call, in order; what a loop calls stands here once for each of its passes."""
+        return tuple(self.trace.of(Invocation))
+
+    # ------------------------------------------------------------------------- who is trained
+
+    @cached_property
+    def policies(self) -> frozenset[Value]:
+        """Values that are asked what the contract says that a policy answers: its methods are called, it is
+        given a TensorDict with the observation, or its outputs are read from what it returns."""
+        asked = self.contract.method_names
+        read = {
+            term.args[0]
+            for term in self._program.terms
+            if entry_of(term) in self.contract.outputs - {self.contract.value_key}
+        }
+        found: set[Value] = set()
+        for call in self.calls:
+            if call.receiver is None or call.followed or call.receiver is self._program.instance:
+                continue
+            ran = call.name in ("__call__", "forward") and (
+                not read.isdisjoint(options(call.result))
+                or any(not self._observed.isdisjoint(options(a)) for a in call.arguments)
+            )
+            if call.name in asked or ran:
+                found.update(roots(call.receiver))
+        return frozenset(found)
+
+    @cached_property
+    def _observed(self) -> frozenset[Value]:
+        """TensorDicts that the code puts the observation into."""
+        key = self.contract.observation_key
+        given = [e.tensordict for e in self.trace.of(KeyWrite) if e.key == key]
+        given += [e.target for e in self.trace.of(InPlace) if e.mask == Const(key)]
+        return frozenset(option for value in given for option in options(value))
+
+    @cached_property
+    def is_contract(self) -> bool:
+        """Whether there is evidence that the policy serves the contract: its methods are called, or the
+        TensorDict that it is given holds what only the contract's trainer puts there."""
+        contract = self.contract
+        asked = contract.method_names
+        return (
+            any(c.name in asked and c.receiver is not self._program.instance for c in self.calls)
+            or any(True for _ in self.written(contract.environment_key))
+            or (bool(self._observed) and bool(self.policies))
+            or any(self._is_contract_policy(p) for p in self.policies)
+        )
+
+    def _is_contract_policy(self, value: Value) -> bool:
+        if not isinstance(value, Thing) or value.cls is None:
+            return False
+        forward = value.cls.find("forward")
+        return value.cls.inherits(self.contract.base) or (
+            forward is not None
+            and value.cls.defines(self.contract.clip_method) is True
+            and self.contract.observation_key in literals_of(forward[0])
+        )
+
+    @cached_property
+    def has_memory(self) -> bool:
+        """Whether there is evidence that the policy keeps a state: its memory is asked for, or it is told
+        which environments the rows come from."""
+        return any(c.name in self.contract.memory_methods for c in self.calls) or any(
+            True for _ in self.written(self.contract.environment_key)
+        )
+
+    @cached_property
+    def handovers(self) -> tuple[Invocation, ...]:
+        """Calls that may do anything with the policy: it is handed to what is not known, or a method of its
+        own is called that is not known."""
+        return tuple(c for c in self.calls if self._hands_over(c))
+
+    def _hands_over(self, call: Invocation) -> bool:
+        if call.followed or call in self.forwards:
+            return False
+        receiver = call.receiver
+        if receiver is not None and set(roots(receiver)) & self.policies:
+            if call.name in _KNOWN_METHODS | self.contract.method_names:
+                return False
+            if isinstance(receiver, Thing) and receiver.cls is not None:
+                found = receiver.cls.find(call.name)
+                return found is None or bool(self.contract.method_names & words_of(found[0]))
+            return True
+        given = (*call.arguments, *(value for _, value in call.keywords))
+        if not any(set(roots(a)) & self.policies for a in given if not _is_derived(a)):
+            return False
+        return _is_not_known(call)
+
+    # --------------------------------------------------------------------------- what it does
+
+    @cached_property
+    def steps(self) -> tuple[Invocation, ...]:
+        """Steps of optimizers."""
+        return tuple(c for c in self.calls if self._is_step(c))
+
+    def _is_step(self, call: Invocation) -> bool:
+        if call.name != "step" or call.receiver is None or call.followed:
+            return False
+        if any(_is_optimizer(o) for a in call.arguments for o in options(a)):  # scaler.step(optimizer)
+            return True
+        if call.arguments and not all(isinstance(a, Const) for a in call.arguments):
+            return any(set(options(a)) & self._zeroed for a in call.arguments)
+        return _is_optimizer(call.receiver) or bool(set(options(call.receiver)) & self._zeroed)
+
+    @cached_property
+    def _zeroed(self) -> frozenset[Value]:
+        """Values that are asked to zero gradients and to step: optimizers, and modules."""
+        return frozenset(
+            option
+            for call in self.calls
+            if call.name == "zero_grad" and call.receiver is not None
+            for option in options(call.receiver)
+        )
+
+    @cached_property
+    def backwards(self) -> tuple[Invocation, ...]:
+        """Where gradients are computed."""
+        names = ("backward", "manual_backward", "torch.autograd.backward")
+        return tuple(c for c in self.calls if c.name in names)
+
+    @cached_property
+    def zeroings(self) -> tuple[Invocation, ...]:
+        return tuple(c for c in self.calls if c.name == "zero_grad")
+
+    @cached_property
+    def gradient_clips(self) -> tuple[Invocation, ...]:
+        names = ("clip_grad_norm_", "clip_grad_value_", "clip_grad_norm")
+        return tuple(c for c in self.calls if c.name.rpartition(".")[2] in names)
+
+    @cached_property
+    def weight_clips(self) -> tuple[Invocation, ...]:
+        return tuple(c for c in self.calls if c.name == self.contract.clip_method)
+
+    @cached_property
+    def resets(self) -> tuple[Invocation, ...]:
+        """Where the policy's memory is emptied, or replaced."""
+        asking = ("has_", "get_")
+        names = {m for m in self.contract.memory_methods if not m.startswith(asking)} | {"reset_env_memory"}
+        return tuple(c for c in self.calls if c.name in names)
+
+    @cached_property
+    def forwards(self) -> tuple[Invocation, ...]:
+        """Calls of the policy with a TensorDict."""
+        return tuple(c for c in self.calls if c.name in ("__call__", "forward") and self._runs_policy(c))
+
+    def _runs_policy(self, call: Invocation) -> bool:
+        if call.receiver is None or call.followed:
+            return False
+        if not set(roots(call.receiver)) & self.policies:
+            return False
+        return bool(call.arguments)
+
+    @cached_property
+    def keys(self) -> frozenset[str]:
+        """Keys of TensorDicts that the code reads or writes."""
+        read = {entry_of(term) for term in self._program.terms}
+        written = {e.key for e in self.trace.of(KeyWrite)}
+        stored = {e.mask.value for e in self.trace.of(InPlace) if isinstance(e.mask, Const)}
+        return frozenset(key for key in read | written | stored if isinstance(key, str))
+
+    def written(self, key: str) -> Iterator[Value]:
+        """What the code writes under a key."""
+        for event in self.trace.of(KeyWrite):
+            if event.key == key:
+                yield event.value
+        for store in self.trace.of(InPlace):
+            if store.mask == Const(key):
+                yield store.value
+
+    def passes_state(self, call: Invocation) -> bool:
+        """Whether a forward is given the recurrent state by its caller."""
+        state = call.arguments[1] if len(call.arguments) > 1 else call.keyword("state")
+        return state is not None and state != Const(None)
+
+    def is_same_policy(self, call: Invocation, forward: Invocation) -> bool:
+        """Whether a call is a forward of the policy that another one is a forward of."""
+        if call not in self._forward_set or call.receiver is None or forward.receiver is None:
+            return False
+        return bool(set(roots(call.receiver)) & set(roots(forward.receiver)))
+
+    @cached_property
+    def _forward_set(self) -> frozenset[Invocation]:
+        return frozenset(self.forwards)
+
+    @property
+    def clips_itself(self) -> bool:
+        """Whether the code overwrites parameters in place, or has the optimizer do something after a step."""
+        hooks = any("step" in c.name and c.name.endswith("_hook") for c in self.calls)
+        of_gradients = {c.place for c in self.gradient_clips}
+        return hooks or any(
+            isinstance(part, Term)
+            and part.op in ("parameters", "named_parameters", "param_groups", ".param_groups")
+            for e in self.trace.of(InPlace)
+            if e.place not in of_gradients and not isinstance(e.mask, Const)
+            for part in storage(e.target)
+        )
+
+    def is_called_by_code_that_mentions(self, word: str) -> bool:
+        """Whether some other file speaks both of this code and of a word."""
+        name = self.name.rpartition(".")[2]
+        return self.name != "<module>" and self.module.project.others_mention(self.path, name, word)
+
+    @cached_property
+    def zeroes_gradients(self) -> bool:
+        """Whether gradients are zeroed anywhere, or may be: by hand, or where the optimizer goes."""
+        optimizers = {o for s in self.steps if s.receiver is not None for o in options(s.receiver)}
+        return (
+            bool(self.zeroings)
+            or any("grad" in words_of(f) for f, _ in self.code.functions)
+            or any(c.name in ("backward", "step") and c.keywords for c in self.calls)
+            or any(
+                optimizers & set(options(a))
+                for c in self.calls
+                if not c.followed and c.name != "step" and _is_not_known(c)
+                for a in (*c.arguments, *(v for _, v in c.keywords))
+            )
+        )
+
+    @cached_property
+    def updates(self) -> tuple[Update, ...]:
+        """Loops with one backward and one step, of one optimizer."""
+        found: dict[tuple[Region, ...], Update] = {}
+        for step in self.steps:
+            for depth in range(len(step.within), 0, -1):
+                within = step.within[:depth]
+                if within[-1].kind != "pass":
+                    continue
+                inside = [c for c in self.calls if c.within[:depth] == within]
+                backwards = [c for c in inside if c in self.backwards]
+                if not backwards:
+                    continue
+                steps = [c for c in inside if c in self.steps]
+                is_one = len({c.place for c in backwards}) == len({c.place for c in steps}) == 1
+                by_itself = not set(_receivers(backwards)).isdisjoint(_receivers(steps))  # an engine
+                if within[-1].number == 0 and is_one and not by_itself:
+                    found.setdefault(within, Update(self, within, backwards[0], steps[0], tuple(inside)))
+                break
+        return tuple(found.values())
+
+    def tests_a_count(self, region: Region) -> bool:
+        """Whether a branch is taken for every so many passes only: its test asks for a remainder."""
+        test = self._program.tests.get(region.site)
+        return region.kind == "arm" and any(
+            isinstance(n, ir.Operation) and n.operator == "%" for n in ir.nodes(test)
+        )
+
+    def joins(self, key: str, other: str) -> bool:
+        """Whether what is written under one key is made of what is written under the other."""
+        sources = {_core(v) for v in self.written(other)}
+        return any(part in sources for value in self.written(key) for part in walk(value))
+
+    @cached_property
+    def lost_writes(self) -> tuple[CopyWrite, ...]:
+        """Writes into what an index tensor has copied out of a tensor or a TensorDict."""
+        return tuple(
+            e
+            for e in self.trace.of(CopyWrite)
+            if is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner))
+        )
+
+    @cached_property
+    def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
+        """Recursions over time from the end, and calls of kernels that do the same: what goes into each."""
+        found = [(frozenset(walk(e.value)), e.place) for e in self.trace.of(Carried)]
+        for call in self.calls:
+            if call.name in _ADVANTAGE_KERNELS:
+                given = (*call.arguments, *(value for _, value in call.keywords))
+                found.append((frozenset(part for a in given for part in walk(a)), call.place))
+        return tuple(found)
+
+    def is_training(self, call: Invocation) -> bool:
+        """Whether a forward evaluates given actions: it is part of an update."""
+        action = call.keyword("action")
+        if action is None and len(call.arguments) > 2:
+            action = call.arguments[2]
+        return action is not None and action != Const(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One pass of a loop in which gradients are computed and a step is taken."""
+
+    trainer: Trainer
+    within: tuple[Region, ...]
+    backward: Invocation
+    step: Invocation
+    calls: tuple[Invocation, ...]
+
+    def _once(self, calls: tuple[Invocation, ...]) -> list[Invocation]:
+        """The calls that stand in this pass, and on the way of its step, each place once."""
+        here = {c.place: c for c in calls if c in self.calls and not excludes(c, self.step)}
+        return list(here.values())
+
+    @property
+    def zeroings(self) -> list[Invocation]:
+        receivers = {*_receivers([self.step]), *(o for a in self.step.arguments for o in options(a))}
+        return [
+            c
+            for c in self._once(self.trainer.zeroings)
+            if set(_receivers([c])) & (receivers | self.trainer.policies)
+        ]
+
+    @property
+    def gradient_clips(self) -> list[Invocation]:
+        return self._once(self.trainer.gradient_clips)
+
+    @property
+    def weight_clips(self) -> list[Invocation]:
+        return self._once(self.trainer.weight_clips)
+
+    @property
+    def from_backward_to_step(self) -> list[Invocation]:
+        """What happens after backward and before the step, in the next pass where the step stands first."""
+        start, end = self.backward.order, self.step.order
+        if start < end:
+            return [c for c in self.calls if start < c.order < end]
+        return [c for c in self.calls if c.order > start or c.order < end]
+
+    @property
+    def accumulates(self) -> bool:
+        """Whether the step is taken for every so many passes only, and backward in every one."""
+        branches = [r for r in self.step.within[len(self.within) :] if r not in self.backward.within]
+        return self.backward.within == self.within and any(self.trainer.tests_a_count(r) for r in branches)
+
+
+def _receivers(calls: Iterable[Invocation]) -> Iterator[Value]:
+    for call in calls:
+        if call.receiver is not None:
+            yield from options(call.receiver)
+
+
+# Methods of a policy that touch neither its weights nor its memory.
+_KNOWN_METHODS = frozenset(
+    "parameters named_parameters modules named_modules children named_children buffers named_buffers "
+    "train eval "
+    "to cpu cuda half float requires_grad_ zero_grad state_dict load_state_dict get_agent_experience_spec "
+    "l2_init_loss update_l2_init_weight_copy compute_weight_metrics initialize_to_environment "
+    "activate_actions activate_observations __init__ share_memory".split()
+)
+
+
+def _is_derived(value: Value) -> bool:
+    """Whether a value is a part of a policy that gives no way back to it: its parameters, its weights."""
+    return isinstance(value, Term) and value.op in ("parameters", "named_parameters", "state_dict")
+
+
+def _is_not_known(call: Invocation) -> bool:
+    return call.receiver is not None and any(_is_unknown(o) for o in options(call.receiver))
+
+
+def _is_unknown(value: Value) -> bool:
+    """Whether a receiver may be of a class that does anything with the policy it is given."""
+    while isinstance(value, Term) and value.op in ("attribute", "index") and isinstance(value.args[0], Term):
+        value = value.args[0]
+    if isinstance(value, Term):
+        return value.op in ("call", "parameter", "attribute", "global", "index", "many", "forward")
+    return not isinstance(value, (Const, Ref, Thing))
+
+
+def excludes(one: Invocation, other: Invocation) -> bool:
+    """Whether two calls stand in different arms of one branch: no run makes both."""
+    arms = {(r.kind, r.site): r.number for r in one.within}
+    return any(r.kind == "arm" and arms.get(("arm", r.site), r.number) != r.number for r in other.within)
+
+
+def _bases(cls: LinkedClass) -> Iterator[object]:
+    for linked in cls.linked:
+        yield from linked.bases
+
+
+def roots(value: Value) -> Iterator[Value]:
+    """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`."""
+    seen: set[Value] = set()
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if isinstance(current, Either):
+            todo += current.options
+            continue
+        yield current
+        if isinstance(current, Term) and current.op in _WRAPPERS:
+            todo += [a for a in current.args if not isinstance(a, Const)][:1]
+
+
+def _core(value: Value) -> Value:
+    """A value before its dtype and device were changed."""
+    while isinstance(value, Term) and value.op in ("float", "to", "bool", "int", "long", "detach", "clone"):
+        value = value.args[0]
+    return value
+
+
+def _is_optimizer(value: Value) -> bool:
+    if isinstance(value, Either):
+        return any(_is_optimizer(o) for o in value.options)
+    return isinstance(value, Term) and (value.op.startswith("torch.optim.") or value.op == "optimizer")
+
+
+def trainers(project: Project, module: Module, contract: Contract) -> Iterator[Trainer]:
+    """The code of a file that takes part in training."""
+    for code in codes(module, contract):
+        yield Trainer(code, contract)

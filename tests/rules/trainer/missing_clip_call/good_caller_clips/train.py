@@ -1,0 +1,7 @@
+from step import take
+
+
+def train(policy, optimizer, batches):
+    for td in batches:
+        take(policy, optimizer, td)
+        policy.clip_weights()
