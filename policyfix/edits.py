@@ -150,6 +150,18 @@ class SourceTree:
             for _, small in self._leading_imports()
         )
 
+    def loops_around(self, node: cst.CSTNode) -> list[cst.CSTNode]:
+        """The loops of the function that a statement stands in, the outermost first."""
+        start, end = self.span(node)
+        found: list[cst.CSTNode] = []
+        for outer in _walk(self.module):
+            if isinstance(outer, (cst.For, cst.While, cst.FunctionDef, cst.ClassDef)):
+                first, last = self.span(outer)
+                if first <= start and end <= last:
+                    is_loop = isinstance(outer, (cst.For, cst.While))
+                    found = [*found, outer] if is_loop else []
+        return found
+
     def calls_of(self, function: str, node: cst.CSTNode) -> list[cst.Call]:
         """The calls in a statement of what is spelled like that."""
         return [call for call in self.calls(node) if self.code(call.func) == function]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -24,8 +25,9 @@ from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, P
 from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, storage, walk
 
 # Wrappers that give the policy itself back, or something that passes every call on to it.
-_WRAPPERS = frozenset(
-    "torch.compile torch.nn.parallel.DistributedDataParallel torch.nn.DataParallel torch.jit.script "
+_PARALLEL = frozenset({"new:torch.nn.parallel.DistributedDataParallel", "new:torch.nn.DataParallel"})
+_WRAPPERS = _PARALLEL | frozenset(
+    "torch.compile torch.jit.script "
     "typing.cast to cuda cpu train eval requires_grad_ float half .module module call made".split()
 )
 # Kernels that compute advantages from values, rewards and one kind of flag that ends an episode.
@@ -352,6 +354,36 @@ class Trainer:
                 given = (*call.arguments, *(value for _, value in call.keywords))
                 found.append((frozenset(part for a in given for part in walk(a)), call.place))
         return tuple(found)
+
+    def policy_in(self, path: str, symbol: str) -> str | None:
+        """How a function spells the policy, where it calls it or one of its methods;
+        None where that may be a wrapper that lacks them."""
+        named = [
+            call.spelling
+            for call in self.calls
+            if call.place.symbol == symbol
+            and Path(call.place.path).absolute() == Path(path).absolute()
+            and call.receiver is not None
+            and call.spelling
+            and self.policies.intersection(roots(call.receiver))
+            and not any(isinstance(r, Term) and r.op in _PARALLEL for r in roots(call.receiver))
+            and call.name in {"__call__", "parameters", *self.contract.method_names}
+        ]
+        return named[-1] if named else None
+
+    def rollout_depth(self, forward: Invocation) -> int:
+        """How many loops around a forward take no step of an optimizer."""
+        loops = {r.site for r in forward.within if r.kind == "pass"}
+        return len(loops - {r.site for step in self.steps for r in step.within})
+
+    def forward_at(self, path: str, line: int, column: int) -> Invocation | None:
+        """The forward that starts at a place."""
+        for call in self.forwards:
+            span = call.place.span
+            here = (Path(call.place.path).absolute(), span.line, span.column)
+            if here == (Path(path).absolute(), line, column):
+                return call
+        return None
 
     def is_training(self, call: Invocation) -> bool:
         """Whether a forward evaluates given actions: it is part of an update."""

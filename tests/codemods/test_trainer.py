@@ -1,0 +1,53 @@
+"""Calls that a trainer lacks: added where the policy is at hand, once, and nothing else changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+
+from policyfix import contract, engine
+from policyfix.rewrite import rewrite, write
+
+CASES = ROOT / "tests" / "rules" / "trainer"
+FIXED = {
+    "PF601": sorted((CASES / "missing_memory_reset").glob("bad_*.py")),
+    "PF602": sorted((CASES / "missing_clip_call").glob("bad_*.py")),
+}
+# A wrapper that may not have the method, and a helper that is given no policy.
+REFUSED = {"bad_compiled_and_wrapped.py", "bad_step_in_a_helper.py"}
+
+
+@pytest.mark.parametrize(
+    ("code", "case"),
+    [pytest.param(code, case, id=case.stem) for code, cases in FIXED.items() for case in cases],
+)
+def test_the_missing_call_is_added(code: str, case: Path, tmp_path: Path) -> None:
+    file = tmp_path / "train.py"
+    before = case.read_text()
+    file.write_text(before)
+    write(rewrite([file], contract.load()).changes)
+    after = file.read_text()
+    left = {f.code for f in engine.check([file], contract.load()).findings}
+    if case.name in REFUSED:
+        assert after == before
+        assert code in left
+        return
+    assert code not in left
+    old, new = before.splitlines(), after.splitlines()
+    added = [line.strip() for line in new if line not in old or new.count(line) > old.count(line)]
+    method = "reset_memory()" if code == "PF601" else "clip_weights()"
+    assert added
+    assert all(line in (f"policy.{method}", f"self.policy.{method}") for line in added)
+    rest = iter(new)
+    assert all(line in rest for line in old), "lines that were there stay, in their order"
+    assert rewrite([file], contract.load()).changes == []
+
+
+def test_a_rollout_starts_afresh_and_keeps_its_state_from_step_to_step(tmp_path: Path) -> None:
+    file = tmp_path / "train.py"
+    file.write_text((CASES / "missing_memory_reset" / "bad_rollout.py").read_text())
+    write(rewrite([file], contract.load()).changes)
+    text = file.read_text()
+    assert "        policy.reset_memory()\n        while not buffer.full:\n" in text
