@@ -60,6 +60,7 @@ def check(
     headers = {path: h for path in files if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(p for p in index.candidates(headers, project.locate, reader.headers))
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
+    candidates |= dict.fromkeys(index.builders(headers, [path for path in headers if reader.observes(path)]))
     others = reader.unproved(path for path in headers if path not in candidates)
     hearing = _Hearing(project, reader, contract, chosen, files)
     work = [(ANALYSIS * reader.size(path), path) for path in candidates]

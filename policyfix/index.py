@@ -108,6 +108,22 @@ def trains(data: bytes, contract: Contract) -> bool:
     )
 
 
+def builders(headers: Mapping[Path, Headers], observing: Collection[Path]) -> Iterator[Path]:
+    """Files that may build classes of those that speak of the observation: they import such a class, or
+    something from a file that does."""
+    classes = {name for path in observing for name, _ in headers[path].classes}
+    importing = {
+        path
+        for path, header in headers.items()
+        if any(not classes.isdisjoint(_NAME.findall(names)) for _, names in header.imports)
+    }
+    stems = {path.stem.encode() for path in importing}
+    yield from importing
+    for path, header in headers.items():
+        if any(module.rpartition(b".")[2] in stems for module, _ in header.imports):
+            yield path
+
+
 def _through_modules(
     dotted: Iterable[bytes], imported: Iterable[tuple[bytes, bytes]], plain: Iterable[bytes]
 ) -> Iterator[tuple[bytes, bytes]]:

@@ -61,6 +61,11 @@ class Reader:
         entry = self._entry(path)
         return entry is not None and entry.trains
 
+    def observes(self, path: Path) -> bool:
+        """Whether a file speaks of the observation."""
+        entry = self._entry(path)
+        return entry is not None and entry.observes
+
     def _entry(self, path: Path) -> _Entry | None:
         self.asked.add(path.absolute())
         now = None if path.absolute() in self._overlay else stat(path)
@@ -72,7 +77,8 @@ class Reader:
             return None
         headers = index.scan(source.data, self._contract.observation_key)
         trains = index.trains(source.data, self._contract)
-        entry = _Entry(now, headers, suppressions.MARKER in source.data, trains)
+        observes = self._contract.observation_key.encode() in source.data
+        entry = _Entry(now, headers, suppressions.MARKER in source.data, trains, observes)
         self._index[str(path.absolute())] = entry
         return entry
 
@@ -175,6 +181,7 @@ class _Entry:
     headers: index.Headers
     is_commented: bool
     trains: bool
+    observes: bool
     is_python: bool = False
 
 

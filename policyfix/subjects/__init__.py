@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from policyfix.contract import Contract
 from policyfix.project import Module, Project
+from policyfix.subjects.factory import Factory, factories
 from policyfix.subjects.policy import Mode, PolicyClass, policies
 from policyfix.subjects.subject import Subject
 from policyfix.subjects.trainer import Trainer, trainers
 
-__all__ = ["Mode", "PolicyClass", "Subject", "Trainer", "find"]
+__all__ = ["Factory", "Mode", "PolicyClass", "Subject", "Trainer", "find"]
 
 
 def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:
     """The subjects that a file defines."""
     yield from policies(project, module, contract)
     yield from trainers(project, module, contract)
+    yield from factories(project, module, contract)

@@ -51,3 +51,14 @@ def test_a_rollout_starts_afresh_and_keeps_its_state_from_step_to_step(tmp_path:
     write(rewrite([file], contract.load()).changes)
     text = file.read_text()
     assert "        policy.reset_memory()\n        while not buffer.full:\n" in text
+
+
+def test_a_factory_passes_what_the_config_says(tmp_path: Path) -> None:
+    case = ROOT / "tests" / "rules" / "config" / "factory_drops_config" / "bad_method_of_a_wrapper"
+    for file in case.iterdir():
+        (tmp_path / file.name).write_text(file.read_text())
+    write(rewrite([tmp_path], contract.load()).changes)
+    text = (tmp_path / "make.py").read_text()
+    assert 'clip_range=agent_cfg.get("clip_range", 0.0),\n' in text
+    assert 'analyze_weights_interval=agent_cfg.get("analyze_weights_interval", 300),\n' in text
+    assert "PF403" not in {f.code for f in engine.check([tmp_path], contract.load()).findings}

@@ -1,0 +1,295 @@
+"""A `Factory` is a function that builds policies from a config: which classes, and what it hands them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.project import LinkedClass, Module, ModuleRef, Project
+from policyfix.subjects.policy import PolicyClass
+from policyfix.subjects.program import literals_of
+from policyfix.trace import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A call that builds one of the classes, and the config that it goes by: a name, `self.cfg`."""
+
+    call: ir.Call
+    classes: tuple[LinkedClass, ...]
+    config: ir.Expr
+
+
+@dataclass(eq=False)
+class Factory:
+    """A function that builds contract policies from a config."""
+
+    function: ir.FunctionFacts
+    module: Module
+    contract: Contract
+    builds: tuple[Build, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.function.qualname}()"
+
+    @property
+    def path(self) -> str:
+        return self.module.path
+
+    @property
+    def header(self) -> Place:
+        return Place(self.path, self.function.qualname, self.function.span)
+
+    @property
+    def inherits_from(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def place(self, build: Build) -> Place:
+        return Place(self.path, self.function.qualname, build.call.span, self.function)
+
+    def build_at(self, line: int, column: int) -> Build | None:
+        """The build that starts at a place."""
+        spans = ((b, b.call.span) for b in self.builds)
+        return next((b for b, span in spans if (span.line, span.column) == (line, column)), None)
+
+    def spelling(self, build: Build) -> str:
+        """The config of a build as it is written: `cfg`, `self.cfg`."""
+        config = build.config
+        if isinstance(config, ir.Attribute):
+            return f"self.{config.name}"
+        assert isinstance(config, ir.Name)
+        return config.id
+
+    def drops(self, build: Build) -> tuple[str, ...]:
+        """The contract's parameters that a build does not pass, where the config is passed in no other way:
+        whole, or as keywords that are made from it."""
+        if self._passes_config(build) or any(
+            self._passes_config(other) for other in self.builds if other.call.function == build.call.function
+        ):
+            return ()
+        given = self._by_position(build)
+        for argument in build.call.arguments:
+            if argument.star == "*":
+                return ()
+            if argument.star == "**":
+                known = self._keys(argument.value)
+                if known is None:
+                    return ()
+                given |= known
+            elif argument.keyword is not None:
+                given.add(argument.keyword)
+        names = self.contract.parameter_names
+        missing = tuple(name for name in names if name not in given)
+        if len(missing) == len(names):
+            return missing
+        return tuple(n for n in missing if all(self._takes(c, n) is True for c in build.classes))
+
+    def _takes(self, cls: LinkedClass, name: str) -> bool | None:
+        return PolicyClass(cls, self.contract).takes(name)
+
+    def takes_all(self, build: Build, names: tuple[str, ...]) -> bool:
+        """Whether every class that may be built takes these keywords."""
+        return all(self._takes(cls, name) is True for cls in build.classes for name in names)
+
+    def _by_position(self, build: Build) -> set[str]:
+        """Parameters that some class takes from the positional arguments; all, where that is not seen."""
+        count = sum(a.keyword is None and not a.star for a in build.call.arguments)
+        names: set[str] = set()
+        for cls in build.classes:
+            found = cls.find("__init__")
+            if found is None or found[0].parameter("*") is not None:
+                return set(self.contract.parameter_names)
+            kinds = ("positional-only", "positional")
+            names |= {p.name for p in [p for p in found[0].parameters if p.kind in kinds][1 : count + 1]}
+        return names
+
+    def _passes_config(self, build: Build) -> bool:
+        """Whether the config itself goes into the call."""
+        return any(_holds(argument.value, build.config) for argument in build.call.arguments)
+
+    def _keys(self, spread: ir.Expr) -> set[str] | None:
+        """The keys of a dict that is spread into a call; None where they are not all known."""
+        if isinstance(spread, ir.Mapping):
+            return _literal_keys(spread)
+        if not isinstance(spread, ir.Name):
+            return None
+        found: set[str] = set()
+        uses = sum(node == spread for node in ir.nodes(self.function.body))
+        for node in ir.nodes(self.function.body):
+            match node:
+                case ir.Assign(targets=(target,), value=ir.Mapping() as mapping) if target == spread:
+                    keys = _literal_keys(mapping)
+                    if keys is None:
+                        return None
+                    found |= keys
+                    uses -= 1
+                case ir.Assign(targets=(ir.Subscript(value=owner, items=(ir.Literal(value=str(key)),)),)) if (
+                    owner == spread
+                ):
+                    found.add(key)
+                    uses -= 1
+                case ir.Argument(value=value, star="**") if value == spread:
+                    uses -= 1
+        return found if uses == 0 else None
+
+    @cached_property
+    def reads_by_get(self) -> frozenset[ir.Expr]:
+        """Values that the function asks with `get` or by a key, as it does with configs that are mappings."""
+        return frozenset(_receivers(self.function.body))
+
+
+def _literal_keys(mapping: ir.Mapping) -> set[str] | None:
+    keys = [k.value if isinstance(k, ir.Literal) else None for k in mapping.keys]
+    return {k for k in keys if isinstance(k, str)} if all(isinstance(k, str) for k in keys) else None
+
+
+def _receivers(body: object) -> Iterator[ir.Expr]:
+    for node in ir.nodes(body):
+        match node:
+            case ir.Call(function=ir.Attribute(value=value, name="get")):
+                yield value
+            case ir.Subscript(value=value, items=(ir.Literal(value=str()),)):
+                yield value
+
+
+def _holds(expr: ir.Expr, config: ir.Expr) -> bool:
+    """Whether the config as a whole is part of an expression, rather than entries of it."""
+    if expr == config:
+        return True
+    match expr:
+        case ir.Attribute(value=value) | ir.Subscript(value=value) if value == config:
+            return False
+        case ir.Call(function=ir.Attribute(value=value, name="get"), arguments=arguments) if value == config:
+            return any(_holds(a.value, config) for a in arguments)
+        case _:
+            parts = [getattr(expr, name) for name in getattr(expr, "__dataclass_fields__", ())]
+            return any(_holds_in(part, config) for part in parts)
+
+
+def _holds_in(part: object, config: ir.Expr) -> bool:
+    if isinstance(part, tuple):
+        return any(_holds_in(p, config) for p in part)
+    if isinstance(part, ir.Argument):
+        return _holds(part.value, config)
+    return hasattr(part, "__dataclass_fields__") and _holds(part, config)  # type: ignore[arg-type]
+
+
+def _configs(expr: object) -> Iterator[ir.Expr]:
+    """What an expression reads entries of: `cfg.x`, `cfg["x"]`, `cfg.get("x")`, `self.cfg.x`."""
+    for node in ir.nodes(expr):
+        match node:
+            case ir.Call(function=ir.Attribute(value=value, name="get"), arguments=(_, *_)) if _is_path(
+                value
+            ):
+                yield value
+            case ir.Attribute(value=value) if _is_path(value) and value != ir.Name("self"):
+                yield value
+            case ir.Subscript(value=value, items=(ir.Literal(value=str()),)) if _is_path(value):
+                yield value
+
+
+def _is_path(expr: ir.Expr) -> bool:
+    while isinstance(expr, ir.Attribute):
+        expr = expr.value
+    return isinstance(expr, ir.Name)
+
+
+# ------------------------------------------------------------------------------- what is built
+
+
+def factories(project: Project, module: Module, contract: Contract) -> Iterator[Factory]:
+    """The functions of a file that build contract policies from a config."""
+    functions = [*module.facts.functions, *(f for c in module.facts.classes for f in c.functions)]
+    for function in functions:
+        builds = tuple(_builds(function, module, contract))
+        if builds:
+            yield Factory(function, module, contract, builds)
+
+
+def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> Iterator[Build]:
+    given = {ir.Name(p.name) for p in function.parameters}
+    for node in ir.nodes(function.body):
+        if not isinstance(node, ir.Call):
+            continue
+        classes, selected_by = _classes(node.function, function, module)
+        if not classes or not all(_is_contract(c, contract) for c in classes):
+            continue
+        read = [*_configs(selected_by), *(c for a in node.arguments for c in _configs(a.value))]
+        for config in read:
+            if _is_config(config, given, module):
+                yield Build(node, classes, config)
+                break
+
+
+def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
+    """Whether somebody else brings a value: a parameter that is read, or an attribute of self."""
+    head = expr
+    while isinstance(head, ir.Attribute):
+        head = head.value
+    return head in given and _is_plain(expr)
+
+
+def _is_plain(expr: ir.Expr) -> bool:
+    """A parameter itself, or an attribute of `self`."""
+    return isinstance(expr, ir.Name) or (isinstance(expr, ir.Attribute) and expr.value == ir.Name("self"))
+
+
+def _classes(
+    callee: ir.Expr, function: ir.FunctionFacts, module: Module
+) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
+    """The classes that a callee may be, and the expressions that choose; none where not all are known."""
+    if isinstance(callee, ir.Name):
+        assigned = [
+            s.value for s in ir.nodes(function.body) if isinstance(s, ir.Assign) and callee in s.targets
+        ]
+        if assigned:
+            found = [_chosen(value, module) for value in assigned]
+            if not all(classes for classes, _ in found):
+                return (), ()
+            return tuple(c for cs, _ in found for c in cs), tuple(key for _, keys in found for key in keys)
+    return _chosen(callee, module)
+
+
+def _chosen(expr: ir.Expr, module: Module) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
+    match expr:
+        case ir.Subscript(value=table, items=(key,)):
+            return _table(table, module), (key,)
+        case ir.Call(function=ir.Attribute(value=table, name="get"), arguments=(first, *_)):
+            return _table(table, module), (first.value,)
+        case ir.Name() | ir.Attribute():
+            symbol = module.resolve(expr)
+            return ((symbol,), ()) if isinstance(symbol, LinkedClass) else ((), ())
+        case _:
+            return (), ()
+
+
+def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
+    """The classes in a module-level dict."""
+    if not isinstance(expr, ir.Name):
+        return ()
+    found = module.facts.lookup(expr.id)
+    if isinstance(found, ir.Imported) and found.attribute is not None:
+        owner = module.project.imported(ir.Imported("", found.module, found.level), module)
+        path = module.project.imported_file(found, module)
+        holder = owner.module if isinstance(owner, ModuleRef) else path and module.project.module(path)
+        return _table(ir.Name(found.attribute), holder) if isinstance(holder, Module) else ()
+    if not isinstance(found, ir.Mapping):
+        return ()
+    symbols = [module.resolve(value) for value in found.values]
+    return (
+        tuple(s for s in symbols if isinstance(s, LinkedClass))
+        if all(isinstance(s, LinkedClass) for s in symbols)
+        else ()
+    )
+
+
+def _is_contract(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether a class serves the contract: it reads the observation, or inherits from who does."""
+    return cls.is_module and (
+        cls.inherits(contract.base)
+        or any(contract.observation_key in literals_of(f) for c in cls.linked for f in c.facts.functions)
+    )
