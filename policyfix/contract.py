@@ -38,6 +38,7 @@ class Contract:
     core_bias: float | None
     reward_key: str
     value_key: str
+    heads: tuple[str, ...]
     clip_method: str
     clip_range: str
     l2_method: str
@@ -105,6 +106,7 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         core_bias=data.get("core", {}).get("bias"),
         reward_key=data["experience"]["reward"],
         value_key=data["experience"]["value"],
+        heads=tuple(data["config"]["heads"]),
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],
         l2_method=data["weights"]["l2_method"],

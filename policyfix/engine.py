@@ -18,7 +18,7 @@ from policyfix.project import Project
 from policyfix.reader import Reader
 from policyfix.rule import Rule
 from policyfix.screen import Screen
-from policyfix.subjects import Subject, find
+from policyfix.subjects import Subject, agent_configs, find
 
 # In bytes of Python whose syntax is checked, about 4 MB a second: from where on a process more is worth
 # starting, and how much longer it takes to lower, run and ask than just to parse.
@@ -57,14 +57,16 @@ def check(
     project = Project(reader.facts, files)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
 
-    headers = {path: h for path in files if (h := reader.headers(path)) is not None}
+    configs = [path for path in files if sources.is_config(path)]
+    python = [path for path in files if not sources.is_config(path)]
+    headers = {path: h for path in python if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(p for p in index.candidates(headers, project.locate, reader.headers))
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
     candidates |= dict.fromkeys(index.builders(headers, [path for path in headers if reader.observes(path)]))
     others = reader.unproved(path for path in headers if path not in candidates)
     hearing = _Hearing(project, reader, contract, chosen, files)
     work = [(ANALYSIS * reader.size(path), path) for path in candidates]
-    shares = _shares(work + [(reader.size(path), path) for path in others], processes)
+    shares = _shares(work + [(reader.size(path), path) for path in [*others, *configs]], processes)
     elsewhere = [aside(partial(hearing.hear, share, candidates)) for share in shares[1:]]
     # The shares take about as long as one another: how far this one is tells how far all are.
     heard = [hearing.hear(shares[0], candidates, progress), *(join() for join in elsewhere)]
@@ -84,7 +86,7 @@ def check(
     found = _settle([finding for part in heard for finding in part.findings], bases)
     if len(files) > len(given):
         found = [f for f in found if _stems_from(given, (f.subject_path, f.subject), bases)]
-    commented = [(files[path], source) for path in files if (source := reader.commented(path)) is not None]
+    commented = [(files[path], source) for path in python if (source := reader.commented(path)) is not None]
     result.findings = _screened(found, hearing, screen, commented, is_whole=not result.problems)
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = [path.absolute() for path in paths if path.is_dir()]
@@ -154,6 +156,10 @@ class _Hearing:
     ) -> _Heard:
         """Candidates are analysed; of the others it is enough to know that they are Python."""
         found: list[Finding] = []
+        for path in filter(sources.is_config, paths):
+            source = self.reader.source(path)
+            for config in agent_configs(self.project, path, source.text, self.contract) if source else ():
+                found += self.ask(config)
         sizes = {path: self.reader.size(path) for path in paths if progress and path in candidates}
         done = 0
         for path in paths:
@@ -163,7 +169,7 @@ class _Hearing:
             if path in candidates:
                 for subject in self._subjects_of(path):
                     found += self.ask(subject)
-        self.reader.prove(path for path in paths if path not in candidates)
+        self.reader.prove(p for p in paths if p not in candidates and not sources.is_config(p))
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
@@ -216,6 +222,9 @@ class _Hearing:
             if finding.elsewhere is not None:
                 reason = f"the code stands in {finding.elsewhere}: check that file too"
                 offered.append(finding.offered(None, reason))
+                continue
+            if sources.is_config(Path(finding.path)):
+                offered.append(finding.offered(None, f"no fix exists for {finding.code}"))
                 continue
             source = self.reader.source(Path(finding.path))
             assert source is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 SUFFIXES = (".py", ".pyi")
 HEAD = 2_000  # characters among which a file says that it is generated
+CONFIG_SUFFIXES = (".yaml", ".yml")
 SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "__pypackages__", "build", "dist", "node_modules", "site-packages", "venv"}
 )
@@ -78,7 +79,7 @@ class Walk:
 
 
 def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:
-    """Python files under the paths, sorted within each, each once."""
+    """Python files and agent configs under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
     for path in paths:
@@ -110,10 +111,25 @@ def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[P
             and not (ignored is not None and ignored.holds(os.path.join(root, f, "")))
         ]
         for name in files:
-            if not name.endswith(SUFFIXES) or walk.stops_at(path := Path(root, name)):
+            if not name.endswith(SUFFIXES + CONFIG_SUFFIXES) or walk.stops_at(path := Path(root, name)):
                 continue
-            if ignored is None or not ignored.holds(os.path.join(root, name)):
+            if (ignored is None or not ignored.holds(os.path.join(root, name))) and (
+                name.endswith(SUFFIXES) or _describes_an_agent(path)
+            ):
                 yield path
+
+
+def _describes_an_agent(path: Path) -> bool:
+    """Whether a YAML file may be an agent config; most are none, and are not ours to count."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return False
+    return b"_target_:" in data and b"components:" in data
+
+
+def is_config(path: Path) -> bool:
+    return path.name.endswith(CONFIG_SUFFIXES)
 
 
 def left_out(path: Path, walk: Walk) -> str | None:

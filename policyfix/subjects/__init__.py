@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 from policyfix.contract import Contract
 from policyfix.project import Module, Project
+from policyfix.subjects.agent_config import AgentConfig, agent_configs
 from policyfix.subjects.factory import Factory, factories
 from policyfix.subjects.policy import Mode, PolicyClass, policies
 from policyfix.subjects.subject import Subject
 from policyfix.subjects.trainer import Trainer, trainers
 
-__all__ = ["Factory", "Mode", "PolicyClass", "Subject", "Trainer", "find"]
+__all__ = ["AgentConfig", "Factory", "Mode", "PolicyClass", "Subject", "Trainer", "agent_configs", "find"]
 
 
 def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:

@@ -34,7 +34,11 @@ def cases() -> list[tuple[str, Path]]:
 def checked_files(case: Path) -> list[Path]:
     if case.is_file():
         return [case]
-    return [p for p in sorted(case.rglob("*.py")) if "elsewhere" not in p.relative_to(case).parts]
+    return [
+        p
+        for p in sorted(case.rglob("*"))
+        if p.suffix in (".py", ".yaml", ".yml") and "elsewhere" not in p.relative_to(case).parts
+    ]
 
 
 def marks(files: list[Path], code: str) -> set[tuple[str, int]]:

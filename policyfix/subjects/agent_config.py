@@ -1,0 +1,270 @@
+"""An `AgentConfig` is a YAML file that describes a policy as components that name their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.project import LinkedClass, ModuleRef, Project
+from policyfix.trace import Place
+
+# Keys of a component that say how it is built and connected, rather than how it behaves.
+STRUCTURE = frozenset({"sources", "name", "nn_params"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key, or an element of a list, with its value and where it stands."""
+
+    name: str
+    value: yaml.Node
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    name: str
+    place: Place
+    options: tuple[Entry, ...]  # all keys but those that start with an underscore
+    sources: tuple[Entry, ...]  # the components that it reads
+    target: LinkedClass | None  # the class that `_target_` names, where it is found
+
+
+@dataclass(eq=False)
+class AgentConfig:
+    """One config file."""
+
+    path: str
+    project: Project
+    contract: Contract
+    root: yaml.MappingNode
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    @property
+    def header(self) -> Place:
+        return self.place(self.root, "")
+
+    @property
+    def inherits_from(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def place(self, node: yaml.Node, symbol: str) -> Place:
+        start, end = node.start_mark, node.end_mark
+        found = (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return Place(self.path, symbol, ir.Span(0, ir.Ranges(lambda: [found])))
+
+    @cached_property
+    def is_composed(self) -> bool:
+        """Whether other files may add components or replace them."""
+        return any(e.name == "defaults" for e in self._entries(self.root, ""))
+
+    @cached_property
+    def components(self) -> dict[str, Component]:
+        found = {}
+        for outer in self._entries(self.root, ""):
+            if outer.name == "components" and isinstance(outer.value, yaml.MappingNode):
+                for entry in self._entries(outer.value, "components."):
+                    if isinstance(entry.value, yaml.MappingNode):
+                        found[entry.name] = self._component(entry, entry.value)
+        return found
+
+    def _component(self, entry: Entry, node: yaml.MappingNode) -> Component:
+        inner = list(self._entries(node, f"{entry.place.symbol}."))
+        target = next((self._class(e.value.value) for e in inner if e.name == "_target_"), None)
+        return Component(
+            entry.name,
+            entry.place,
+            tuple(e for e in inner if not e.name.startswith("_")),
+            tuple(s for e in inner if e.name == "sources" for s in self._sources(e)),
+            target,
+        )
+
+    def _sources(self, entry: Entry) -> Iterator[Entry]:
+        if isinstance(entry.value, yaml.ScalarNode) and "${" in entry.value.value:
+            yield Entry(entry.value.value, entry.value, entry.place)
+        if isinstance(entry.value, yaml.SequenceNode):
+            for item in entry.value.value:
+                for inner in self._entries(item, f"{entry.place.symbol}."):
+                    if inner.name == "name" and isinstance(inner.value, yaml.ScalarNode):
+                        yield Entry(
+                            inner.value.value, inner.value, self.place(inner.value, inner.place.symbol)
+                        )
+
+    def _entries(self, node: yaml.Node, prefix: str) -> Iterator[Entry]:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    yield Entry(key.value, value, self.place(key, prefix + key.value))
+
+    def _class(self, dotted: object) -> LinkedClass | None:
+        """The class that a `_target_` names."""
+        module, _, name = str(dotted).rpartition(".")
+        path = self.project.locate(module, Path(self.path)) if module else None
+        holder = None if path is None else self.project.module(path)
+        symbol = None if holder is None else self.project.member(ModuleRef(holder), name)
+        return symbol if isinstance(symbol, LinkedClass) else None
+
+    @cached_property
+    def undefined_sources(self) -> tuple[tuple[Component, Entry], ...]:
+        """Sources that no component of the config is called, with the component that names them."""
+        return tuple(
+            (component, source)
+            for component in self.components.values()
+            for source in component.sources
+            if source.name not in self.components and "${" not in source.name
+        )
+
+    @cached_property
+    def unreached(self) -> tuple[Component, ...]:
+        """Components that none of the heads reads, directly or through others."""
+        if any("${" in source.name for c in self.components.values() for source in c.sources):
+            return ()
+        todo = [name for name in self.contract.heads if name in self.components]
+        reached: set[str] = set()
+        while todo:
+            name = todo.pop()
+            if name in self.components and name not in reached:
+                reached.add(name)
+                todo += [source.name for source in self.components[name].sources]
+        return tuple(c for c in self.components.values() if c.name not in reached)
+
+
+# --------------------------------------------------------------------- what constructors take
+
+
+def takes(cls: LinkedClass, key: str) -> bool | None:
+    """Whether a constructor, or one that it hands its keywords on to, names a key."""
+    if cls.unknown or cls.is_rebuilt:
+        return None
+    answers = [None if link is None else key in link for link in _links(cls)]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def keys_of(cls: LinkedClass) -> frozenset[str]:
+    """The keys that the constructors of a class name."""
+    return frozenset(key for link in _links(cls) if link is not None for key in link)
+
+
+def _links(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
+    """The keys that each constructor on the way of `**kwargs` names; None where the way is lost."""
+    found = cls.find("__init__")
+    if found is None:
+        yield None
+        return
+    while found is not None:
+        function, owner = found
+        if function.decorators:
+            yield None
+        spread = function.parameter("**")
+        yield function.accepts | (_literals(function, spread.name) if spread is not None else frozenset())
+        if spread is None:
+            return
+        uses = sum(n == ir.Name(spread.name) for n in ir.nodes(function.body))
+        handed_on = _handed_on(function, spread.name)
+        if uses != handed_on + _literal_uses(function, spread.name) or handed_on > 1:
+            yield None
+        if not handed_on:
+            return
+        found = cls.find("__init__", after=owner)
+
+
+def _handed_on(function: ir.FunctionFacts, spread: str) -> int:
+    """How often a function hands its keywords to its base's constructor."""
+    count = 0
+    for node in ir.nodes(function.body):
+        match node:
+            case ir.Call(
+                function=ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"),
+                arguments=arguments,
+            ):
+                count += sum(a.star == "**" and a.value == ir.Name(spread) for a in arguments)
+    return count
+
+
+def _asked(function: ir.FunctionFacts, spread: str) -> Iterator[str]:
+    """Keys that a function looks up in its keywords: `"x" in kwargs`, `kwargs.pop("x")`, `kwargs["x"]`."""
+    kwargs = ir.Name(spread)
+    for node in ir.nodes(function.body):
+        match node:
+            case ir.Comparison(
+                left=ir.Literal(value=str(key)), operators=("in" | "not in",), rights=(right,)
+            ) if right == kwargs:
+                yield key
+            case ir.Call(
+                function=ir.Attribute(value=value, name="pop" | "get" | "setdefault"),
+                arguments=(ir.Argument(value=ir.Literal(value=str(key))), *_),
+            ) if value == kwargs:
+                yield key
+            case ir.Subscript(value=value, items=(ir.Literal(value=str(key)),)) if value == kwargs:
+                yield key
+
+
+def _literals(function: ir.FunctionFacts, spread: str) -> frozenset[str]:
+    return frozenset(_asked(function, spread))
+
+
+def _literal_uses(function: ir.FunctionFacts, spread: str) -> int:
+    return sum(1 for _ in _asked(function, spread))
+
+
+def is_dead(cls: LinkedClass, key: str) -> bool:
+    """Whether a constructor takes a key that nobody reads: it is not used at all, or kept under a private
+    name that the class does not ask for. Public names may be asked for anywhere."""
+    if cls.unknown or cls.is_dynamic:
+        return False
+    for owner in cls.linked:
+        function = owner.facts.function("__init__")
+        if function is None or key not in function.accepts:
+            continue
+        uses = sum(n == ir.Name(key) for n in ir.nodes(function.body))
+        kept = [
+            t.name
+            for n in ir.nodes(function.body)
+            if isinstance(n, ir.Assign) and n.value == ir.Name(key)
+            for t in n.targets
+            if isinstance(t, ir.Attribute) and t.value == ir.Name("self")
+        ]
+        private = all(name.startswith("_") for name in kept)
+        return uses == len(kept) and private and not any(_is_read(name, cls) for name in kept)
+    return False
+
+
+def _is_read(attribute: str, cls: LinkedClass) -> bool:
+    """Whether a class, or one of its bases, mentions an attribute other than to give it a value."""
+    for owner in cls.linked:
+        for function in owner.facts.functions:
+            stores = 0
+            for node in ir.nodes(function.body):
+                if isinstance(node, ir.Literal) and node.value == attribute:
+                    return True
+                if isinstance(node, ir.Assign):
+                    stores += sum(isinstance(t, ir.Attribute) and t.name == attribute for t in node.targets)
+            named = sum(isinstance(n, ir.Attribute) and n.name == attribute for n in ir.nodes(function.body))
+            if named != stores:
+                return True
+    return False
+
+
+def agent_configs(project: Project, path: Path, text: str, contract: Contract) -> Iterator[AgentConfig]:
+    """The agent config in a YAML file: one with the contract's heads among its components."""
+    try:
+        root = yaml.compose(
+            text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
+        )
+    except yaml.YAMLError:  # not ours to complain of
+        return
+    if isinstance(root, yaml.MappingNode):
+        config = AgentConfig(str(path), project, contract, root)
+        if any(head in config.components for head in contract.heads):
+            yield config
