@@ -64,7 +64,7 @@ def _numbers(value: Value, trace: Trace) -> Iterable[Value]:
     if key is not None:
         return put_into(key, trace)
     name = _short(value)
-    if asks_only(value):
+    if asks_only(value) or value.op == "attribute":  # set by somebody else, not made of its owner
         return ()
     if name in _FILLED:
         return value.args[_FILLED[name] :]
