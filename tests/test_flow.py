@@ -10,7 +10,18 @@ from policyfix import flow
 from policyfix.facts.lower import extract
 from policyfix.flow import Run
 from policyfix.project import LinkedClass, Project
-from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Store, Trace
+from policyfix.trace import (
+    Branch,
+    Called,
+    CoreCall,
+    Escape,
+    InPlace,
+    KeyRead,
+    KeyWrite,
+    Store,
+    Trace,
+    Unfollowed,
+)
 from policyfix.values import (
     NONE,
     UNKNOWN,
@@ -454,3 +465,33 @@ def test_branches_are_recorded_with_what_they_make() -> None:
     assert isinstance(first.test, Term)
     assert first.test.op == "compare>"
     assert second.order < halved.order < second.end
+
+
+def test_calls_know_the_open_tests_around_them() -> None:
+    trace = run(
+        "a = x.item()\n"
+        "if self.debug:\n    b = x.tolist()\n"
+        "self.note(x)\n"
+        "with torch.device(x):\n    c = torch.zeros(3)\n"
+        "return torch.ones(3)",
+        "def note(self, x):\n    if not self.loud:\n        return\n    x.numpy()\n",
+    )
+    depth = {call.name: len(call.guards) for call in trace.of(Called)}
+    expected = {".item": 0, ".tolist": 1, ".numpy": 1, "torch.device": 0, "torch.zeros": 1, "torch.ones": 0}
+    assert depth == expected
+
+
+def test_calls_that_are_not_followed_are_noted() -> None:
+    trace = run(
+        "self.somebody.work()\nunheard_of()\nx.apply\nself.lstm.apply(self.touch)",
+        "def touch(self, m):\n    m.weight.data.zero_()\n",
+    )
+    assert len(trace.of(Unfollowed)) == 2
+    assert [write.operation for write in trace.of(InPlace)] == ["zero_"]
+    assert not trace.is_followed
+    assert run("return x.clamp(0, 1)").is_followed
+
+
+def test_an_entry_of_a_dict_is_told_apart_by_its_name() -> None:
+    trace = run('d = {"a": 1, "b": x}\nreturn d.get("c", 2), d.pop("a", 3)')
+    assert trace.returned == group([Const(2), Const(1)])
