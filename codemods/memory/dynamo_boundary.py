@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
-from policyfix.finding import Finding
 from policyfix.project import External
+from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
 

@@ -4,7 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
-from policyfix.finding import Finding
+from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.memory import kept_attributes
 
