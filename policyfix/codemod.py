@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.finding import Finding, Fix, Tier
+from policyfix.rule import discover as rules
 from policyfix.rule import modules_of
 from policyfix.subjects import Subject
 from policyfix.values import NONE, Const, Term, Value, options, walk
@@ -82,7 +83,17 @@ def plan(finding: Finding, subject: Subject, tree: SourceTree) -> Plan | Refusal
             if isinstance(outcome, Plan):
                 return outcome
             reasons.append(outcome.reason)
-    return Refusal("; ".join(reasons) or f"no fix exists for {finding.code}")
+    return Refusal("; ".join(reasons) or _no_fix(finding.code))
+
+
+@cache
+def _no_fix(code: str) -> str:
+    """Why no codemod answers a rule: what its page says."""
+    page = next((each.page() for each in rules() if each.code == code), "")
+    said = " ".join(page.partition("## Fix safety")[2].partition("## ")[0].split())
+    return (
+        said.removeprefix("None: ").rstrip(".") if said.startswith("None: ") else f"no fix exists for {code}"
+    )
 
 
 LOG_SOFTMAX = frozenset({"torch.nn.functional.log_softmax", "torch.log_softmax", "log_softmax"})

@@ -94,3 +94,8 @@ def test_a_statement_that_makes_another_tensor_stays(tmp_path: Path) -> None:
     source = source.replace("tokens = tokens.masked_fill", "clean = tokens.masked_fill")
     source = source.replace("coords = tokens[", "coords = clean[")
     assert "used later" in unfixed(source, "PF501", tmp_path)
+
+
+def test_where_no_fix_exists_the_page_says_why(tmp_path: Path) -> None:
+    source = (CASES / "batch_dependent_normalisation" / "bad_branch_on_the_maximum.py").read_text()
+    assert unfixed(source, "PF507", tmp_path) == "which scale is meant is not written in the source"
