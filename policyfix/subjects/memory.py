@@ -125,7 +125,16 @@ def is_masked_otherwise(policy: PolicyClass, piece: Piece) -> bool:
     values = list(_masked(policy, piece, trace))
     if any(keys_in(value) - known or _has_stranger(value) for value in values):
         return True
-    return any(_deciding(e.test) - known for e in trace.of(Branch))
+    return any(_deciding(e.test) - known and _governs(e, piece, trace) for e in trace.of(Branch))
+
+
+def _governs(branch: Branch, piece: Piece, trace: Trace) -> bool:
+    """Whether something becomes of a kept piece under a test."""
+    attributes = {way.rpartition(".")[2] for way in piece.attributes}
+    moments = [s.order for s in trace.of(Store) if s.attribute in attributes]
+    moments += [w.order for w in trace.of(InPlace) if any(_same(t, piece.value) for t in options(w.target))]
+    moments += [p.order for p in walk(piece.value, lambda t: t.op != "core") if isinstance(p, Term)]
+    return any(branch.order <= moment <= branch.end for moment in moments)
 
 
 def slots(policy: PolicyClass) -> tuple[Value, ...]:
