@@ -1,49 +1,100 @@
-"""Cold `policyfix check` of a tree against other tools, as whole processes, in turn, in one run.
+"""`policyfix check` cold, warm and on one changed file, against other tools: whole processes, in turn.
 
-    python benchmarks/check.py TREE [--against "torchfix TREE"]... [--runs 5]
+    python benchmarks/check.py TREE [--file FILE] [--against "torchfix TREE"]... [--runs 5]
 
-Each command of `--against` is run as it stands; TREE in it is replaced by the tree. Prints the median wall
-time of every command and its ratio to `policyfix check`, paired run by run, so that a change of the machine's
-speed cancels out.
+FILE is a path inside of TREE, and is edited (in a copy) before each run that checks it alone. Each command
+of `--against` is run as it stands; TREE and FILE in it are replaced. Prints the median wall time of every
+command, its median processor time, and the wall time's ratio to the first command, paired run by run, so that
+a change of the machine's speed cancels out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from dataclasses import dataclass, field
+from pathlib import Path
 
 
-def wall(command: list[str]) -> float:
-    """Seconds that a command takes; its output is thrown away, its exit code does not matter."""
-    start = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return time.perf_counter() - start
+@dataclass
+class Row:
+    """One command, and the seconds that its runs took: by the clock, and of processors."""
+
+    name: str
+    command: list[str]
+    edits: bool = False
+    wall: list[float] = field(default_factory=list)
+    processors: list[float] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Output is thrown away, the exit code does not matter."""
+        start, before = time.perf_counter(), os.times()
+        subprocess.run(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        after = os.times()
+        self.wall.append(time.perf_counter() - start)
+        user, system = (
+            after.children_user - before.children_user,
+            after.children_system - before.children_system,
+        )
+        self.processors.append(user + system)
+
+
+def rows(tree: Path, file: Path | None, against: list[str], cache: Path) -> list[Row]:
+    check = [sys.executable, "-m", "policyfix", "check", "--output-format", "concise"]
+    kept = [*check, "--cache-dir", str(cache)]
+    found = [
+        Row("policyfix check, cold", [*check, "--no-cache", str(tree)]),
+        Row("policyfix check, warm", [*kept, str(tree)]),
+    ]
+    if file is not None:
+        found.append(Row("policyfix check, one changed file", [*kept, str(file)], edits=True))
+    for text in against:
+        places = {"TREE": str(tree), "FILE": str(file)}
+        words = shlex.split(text)
+        name = " ".join(word.rpartition("/")[2] for word in words)
+        found.append(Row(name, [places.get(word, word) for word in words], edits="FILE" in words))
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("tree")
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("--file", type=Path)
     parser.add_argument("--against", action="append", default=[], metavar="COMMAND")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
-    ours = [sys.executable, "-m", "policyfix", "check", options.tree, "--output-format", "concise"]
-    others = [[options.tree if w == "TREE" else w for w in shlex.split(c)] for c in options.against]
-    times: list[list[float]] = [[] for _ in (ours, *others)]
-    for command in (ours, *others):
-        wall(command)  # once, so that files and bytecode are in the page cache for all alike
-    for _ in range(options.runs):
-        for taken, command in zip(times, (ours, *others), strict=True):
-            taken.append(wall(command))
-    print(f"{'command':<44} {'median':>8} {'min':>8} {'max':>8}   ratio to ours")
-    for taken, command in zip(times, (ours, *others), strict=True):
-        ratio = statistics.median(t / base for t, base in zip(taken, times[0], strict=True))
-        name = " ".join(w.rpartition("/")[2] for w in command[:5])
-        figures = (statistics.median(taken), min(taken), max(taken))
-        print(f"{name:<44} " + " ".join(f"{figure:>7.2f}s" for figure in figures) + f"   {ratio:.2f}x")
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(shutil.copytree(options.tree, Path(folder, "tree"), symlinks=True))
+        file = None if options.file is None else tree / options.file
+        measured = rows(tree, file, options.against, Path(folder, "cache"))
+        for row in measured:
+            row.run()  # once, so that files, bytecode and our cache are there for all alike
+            row.wall.clear()
+            row.processors.clear()
+        for number in range(options.runs):
+            for row in measured:
+                if row.edits and file is not None:
+                    with file.open("a") as opened:
+                        opened.write(f"# edit {number}\n")
+                    time.sleep(0.2)  # as long as it takes to commit
+                row.run()
+    print(f"{'command':<44} {'median':>8} {'min':>8} {'max':>8} {'cpu':>8}   ratio")
+    for row in measured:
+        ratio = statistics.median(t / base for t, base in zip(row.wall, measured[0].wall, strict=True))
+        figures = (
+            statistics.median(row.wall),
+            min(row.wall),
+            max(row.wall),
+            statistics.median(row.processors),
+        )
+        print(f"{row.name:<44} " + " ".join(f"{figure:>7.2f}s" for figure in figures) + f"   {ratio:.3f}x")
 
 
 if __name__ == "__main__":

@@ -75,6 +75,9 @@ class Cache:
         self._root = folder
         self._folder = folder / digest(_tool(), contract)
 
+    def holds(self, name: str) -> bool:
+        return (self._folder / name).exists()
+
     def load(self, name: str) -> Any:
         """The entry of that name, or None."""
         try:

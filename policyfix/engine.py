@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 
 from policyfix import index, rule, sources
 from policyfix.aside import aside
-from policyfix.cache import Cache
 from policyfix.contract import Contract
 from policyfix.finding import Finding, Problem, Result
 from policyfix.project import Project
@@ -20,10 +19,8 @@ from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import Subject, agent_configs, find
 
-# In bytes of Python whose syntax is checked, about 4 MB a second: from where on a process more is worth
-# starting, and how much longer it takes to lower, run and ask than just to parse.
-WORTH_A_PROCESS = 600_000
-ANALYSIS = 12
+# Bytes of Python that may hold a subject, some 200 KB a second: from where on one more process pays.
+WORTH_A_PROCESS = 50_000
 
 # The subjects at fault, by file and name, and those whose defects they share.
 Bases = dict[tuple[str, str], tuple[tuple[str, str], ...]]
@@ -33,10 +30,9 @@ def check(
     paths: Iterable[Path],
     contract: Contract,
     rules: Iterable[type[Rule[Any]]] | None = None,
-    overlay: Mapping[Path, sources.Source] | None = None,
+    reader: Reader | None = None,
     walk: sources.Walk = sources.Walk(),  # noqa: B008 - frozen
     screen: Screen = Screen(),  # noqa: B008 - frozen
-    cache: Cache | None = None,
     processes: int = 1,
     selection: sources.Selection | None = None,
     with_dependants: bool = False,
@@ -45,13 +41,17 @@ def check(
     """Checks the Python files under the paths, or those of a `selection` made of them. `rules` are those that
     run, `screen` decides what is told. A result has its subjects where one process did all of the work.
 
-    With dependants, subclasses elsewhere in the project answer for what the given files made of them.
+    The `reader` may have begun its work, and may know of contents that are not on disk. With dependants,
+    subclasses elsewhere in the project answer for what the given files made of them.
     """
     paths = list(paths)
     selection = selection or sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}
     given = frozenset(files)
-    reader = Reader(contract, overlay, cache)
+    if reader is None:
+        reader = Reader(contract)
+    if not reader.is_proving:
+        reader.start_proof(files)
     if with_dependants:
         files |= {path: os.path.relpath(path) for path in _dependants(given, reader, walk)}
     project = Project(reader.facts, files)
@@ -60,20 +60,21 @@ def check(
     configs = [path for path in files if sources.is_config(path)]
     python = [path for path in files if not sources.is_config(path)]
     headers = {path: h for path in python if (h := reader.headers(path)) is not None}
-    candidates = dict.fromkeys(p for p in index.candidates(headers, project.locate, reader.headers))
+    candidates = dict.fromkeys(index.candidates(headers, project.locate, reader.headers))
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
     candidates |= dict.fromkeys(index.builders(headers, [path for path in headers if reader.observes(path)]))
-    others = reader.unproved(path for path in headers if path not in candidates)
     hearing = _Hearing(project, reader, contract, chosen, files)
-    work = [(ANALYSIS * reader.size(path), path) for path in candidates]
-    shares = _shares(work + [(reader.size(path), path) for path in [*others, *configs]], processes)
-    elsewhere = [aside(partial(hearing.hear, share, candidates)) for share in shares[1:]]
+    shares = _shares([(reader.size(path), path) for path in [*candidates, *configs]], processes)
+    if len(shares) > 1 and reader.will_parse(candidates):
+        import libcst  # noqa: F401 - once for all processes
+    elsewhere = [aside(partial(hearing.hear, share)) for share in shares[1:]]
     # The shares take about as long as one another: how far this one is tells how far all are.
-    heard = [hearing.hear(shares[0], candidates, progress), *(join() for join in elsewhere)]
+    heard = [hearing.hear(shares[0], progress), *(join() for join in elsewhere)]
 
     problems = {path: problem for part in heard for path, problem in part.unreadable.items()}
-    reader.remember(path for path in others if path not in problems)
-    result = Result(files=len(files), overlay=overlay or {})
+    reader.finish_proof()
+    problems |= reader.problems
+    result = Result(files=len(files), overlay=reader.overlay)
     result.problems = [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
     result.problems += [problem for part in heard for problem in part.failures]
     result.problems += [
@@ -148,28 +149,18 @@ class _Hearing:
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     failures: list[Problem] = field(default_factory=list)
 
-    def hear(
-        self,
-        paths: list[Path],
-        candidates: Container[Path],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> _Heard:
-        """Candidates are analysed; of the others it is enough to know that they are Python."""
+    def hear(self, paths: list[Path], progress: Callable[[int, int], None] | None = None) -> _Heard:
+        """All rules about all subjects of the files."""
         found: list[Finding] = []
-        for path in filter(sources.is_config, paths):
-            source = self.reader.source(path)
-            for config in agent_configs(self.project, path, source.text, self.contract) if source else ():
-                found += self.ask(config)
-        sizes = {path: self.reader.size(path) for path in paths if progress and path in candidates}
+        sizes = {path: self.reader.size(path) for path in paths}
         done = 0
-        for path in paths:
-            if progress and path in sizes:
+        for path, size in sizes.items():
+            if progress:
                 progress(done, sum(sizes.values()))
-                done += sizes[path]
-            if path in candidates:
-                for subject in self._subjects_of(path):
-                    found += self.ask(subject)
-        self.reader.prove(p for p in paths if p not in candidates and not sources.is_config(p))
+            done += size
+            for subject in self._subjects_of(path):
+                found += self.ask(subject)
+            self.reader.forget()
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
@@ -178,10 +169,13 @@ class _Hearing:
     def _subjects_of(self, path: Path) -> list[Subject]:
         """The subjects of a file; none, and a problem of ours, where they cannot be made out."""
         try:
+            if sources.is_config(path):
+                source = self.reader.source(path)
+                return list(agent_configs(self.project, path, source.text, self.contract)) if source else []
             module = self.project.module(path)
             return [] if module is None else list(find(self.project, module, self.contract))
         except Exception as error:  # one file must not take the rest down
-            self._fail("looking for policies", self.files[path], None, error)
+            self._fail("looking for subjects", self.files[path], None, error)
             return []
 
     def _fail(self, what: str, path: str, line: int | None, error: Exception) -> None:

@@ -46,6 +46,8 @@ class Headers:
 def scan(data: bytes, observation_key: str) -> Headers:
     """Headers of one file, from its bytes."""
     headers = list(_CLASS.finditer(data)) if b"class" in data else []
+    if any(header[0][:1] in b" \t" for header in headers):
+        headers = _not_in_functions(data, headers)
     written = [(header[1], _NAME.findall(header[2])) for header in headers]
     classes = tuple((name, tuple(b.rpartition(b".")[2] for b in bases)) for name, bases in written)
     imported = _FROM_IMPORT.findall(data)
@@ -68,23 +70,35 @@ def scan(data: bytes, observation_key: str) -> Headers:
     return Headers(classes, tuple(aliases), imports, _speaking(data, headers, word))
 
 
+def _statements(data: bytes) -> Iterator[tuple[int, int]]:
+    """Start and end of the statements of the module, roughly: compound ones with all that they hold."""
+    start, quotes = 0, 0
+    for end in [*(m.start() for m in _TOP.finditer(data)), len(data)]:
+        quotes += data.count(b'"""', start, end) + data.count(b"'''", start, end)
+        if quotes % 2 and end < len(data):
+            continue  # still inside of a string
+        yield start, end
+        start, quotes = end, 0
+
+
+def _not_in_functions(data: bytes, headers: list[re.Match[bytes]]) -> list[re.Match[bytes]]:
+    """Without the classes that functions make for themselves: nobody else can name them."""
+    functions = [
+        range(*place) for place in _statements(data) if data.startswith((b"def", b"async"), place[0])
+    ]
+    return [h for h in headers if h[0][:1] not in b" \t" or not any(h.start() in f for f in functions)]
+
+
 def _speaking(data: bytes, headers: list[re.Match[bytes]], word: re.Pattern[bytes]) -> frozenset[bytes]:
     """Classes that hold such a word, between their header and the next statement of the module. What the
     module itself says, outside of classes and functions, all of its classes say."""
-    starts = [m.start() for m in _TOP.finditer(data)]
-    spoken: set[int] = set()  # where the statements start that hold a word
-    start, quotes = 0, 0
-    for end in [*starts, len(data)]:
-        text = data[start:end]
-        quotes += text.count(b'"""') + text.count(b"'''")
-        if quotes % 2 and end < len(data):
-            continue  # still inside of a string
-        if word.search(text):
-            if not text.startswith((b"class", b"def", b"async", b"@", b"import", b"from")):
+    spoken: list[range] = []
+    for start, end in _statements(data):
+        if word.search(data, start, end):
+            if not data.startswith((b"class", b"def", b"async", b"@", b"import", b"from"), start):
                 return frozenset(header[1] for header in headers)
-            spoken.update(range(start, end))
-        start, quotes = end, 0
-    return frozenset(header[1] for header in headers if header.start() in spoken)
+            spoken.append(range(start, end))
+    return frozenset(h[1] for h in headers if any(h.start() in statement for statement in spoken))
 
 
 # A method that writes into what a name, or a pair of names, picks: never a slice, a key or a number.

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
 
 from policyfix import index, sources, suppressions
+from policyfix.aside import aside
 from policyfix.cache import Cache, Stat, digest, stat
-from policyfix.contract import Contract
-from policyfix.facts import ir
 from policyfix.finding import Problem
 
 if TYPE_CHECKING:
+    import libcst as cst
+
+    from policyfix.contract import Contract
+    from policyfix.facts import ir
     from policyfix.facts.parsed import Parsed
 
 LARGEST = 2_000_000  # bytes: what is larger was not written by hand, and takes minutes to follow
+MUCH = 500_000  # bytes of Python whose syntax takes longer to check than a process to start
 
 
 class Reader:
@@ -33,11 +38,14 @@ class Reader:
         cache: Cache | None = None,
     ) -> None:
         self._contract = contract
-        self._overlay = overlay or {}  # contents that are not on disk (yet)
+        self.overlay = overlay or {}  # contents that are not on disk (yet)
         self._cache = cache
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
         self._sources: dict[Path, sources.Source | None] = {}
         self._trees: dict[Path, Parsed] = {}
+        self._fresh: dict[Path, cst.Module] = {}
+        self._unproved: list[Path] = []
+        self._proof: Callable[[], dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
         self.asked: set[Path] = set()
 
@@ -46,7 +54,7 @@ class Reader:
         self.asked.add(path)
         if path not in self._sources:
             try:
-                self._sources[path] = self._overlay.get(path) or sources.read(path)
+                self._sources[path] = self.overlay.get(path) or sources.read(path)
             except sources.SourceError as error:
                 self._sources[path] = None
                 self.problems[path] = Problem(str(path), error.line, error.reason)
@@ -68,7 +76,7 @@ class Reader:
 
     def _entry(self, path: Path) -> _Entry | None:
         self.asked.add(path.absolute())
-        now = None if path.absolute() in self._overlay else stat(path)
+        now = None if path.absolute() in self.overlay else stat(path)
         entry = self._index.get(str(path.absolute()))
         if entry is not None and entry.stat == now:
             return entry
@@ -82,11 +90,23 @@ class Reader:
         self._index[str(path.absolute())] = entry
         return entry
 
+    def will_parse(self, paths: Iterable[Path]) -> bool:
+        """Whether some of the files have facts that nobody has kept."""
+        for path in paths:
+            source = self.source(path)
+            if source is not None and not (self._cache and self._cache.holds(self._name(source, path))):
+                return True
+        return False
+
+    @staticmethod
+    def _name(source: sources.Source, path: Path) -> str:
+        return f"facts/{digest(source.data, str(path))}"
+
     def facts(self, path: Path) -> ir.ModuleFacts | None:
         source = self.source(path)
         if source is None:
             return None
-        name = f"facts/{digest(source.data, str(path))}"
+        name = self._name(source, path)
         facts: ir.ModuleFacts | None = self._cache.load(name) if self._cache else None
         if facts is None:
             facts = self._lower(source, path)
@@ -108,7 +128,8 @@ class Reader:
 
         try:
             with _collector_paused():
-                return lower(cst.parse_module(source.text), str(path))
+                tree = self._fresh[path.absolute()] = cst.parse_module(source.text)
+                return lower(tree, str(path))
         except cst.ParserSyntaxError as error:
             # Python's own message is the clearer one, where it refuses the file too.
             refused = _syntax_error(source.data)
@@ -124,21 +145,22 @@ class Reader:
 
         return ranges(self.tree(path))
 
+    def forget(self) -> None:
+        """Drops trees that nobody has asked for: they are large."""
+        self._fresh.clear()
+
     def tree(self, path: Path) -> Parsed:
         """The tree of a file that has facts, with the positions of its nodes."""
-        from policyfix.facts.parsed import parse
+        from policyfix.facts.parsed import located, parse
 
         path = path.absolute()
         if path not in self._trees:
             source = self.source(path)
             assert source is not None
+            fresh = self._fresh.pop(path, None)
             with _collector_paused():
-                self._trees[path] = parse(source.text)
+                self._trees[path] = parse(source.text) if fresh is None else located(fresh)
         return self._trees[path]
-
-    def unproved(self, paths: Iterable[Path]) -> list[Path]:
-        """Those of the files of which it is not known yet that they are Python."""
-        return [path for path in paths if (entry := self._entry(path)) is None or not entry.is_python]
 
     def size(self, path: Path) -> int:
         """Bytes of a file that can be read."""
@@ -150,8 +172,34 @@ class Reader:
         entry = self._entry(path)
         return None if entry is None or not entry.is_commented else self.source(path)
 
-    def prove(self, paths: Iterable[Path]) -> None:
-        """Notes the problem of each of these files that is no Python; their facts nobody needs."""
+    def start_proof(self, paths: Iterable[Path], beside: bool = False) -> None:
+        """Starts to find out whether files are Python at all: those without a subject are not parsed for any
+        other reason. Where there is much to read that may happen beside this process."""
+        python = (path.absolute() for path in paths if not sources.is_config(path))
+        self._unproved = [path for path in python if not self._is_proved(path)]
+        work = partial(self._disprove, self._unproved)
+        self._proof = aside(work) if beside and sum(map(self.size, self._unproved)) > MUCH else work
+
+    def _is_proved(self, path: Path) -> bool:
+        entry = self._index.get(str(path))
+        return entry is not None and entry.is_python and entry.stat == stat(path)
+
+    @property
+    def is_proving(self) -> bool:
+        return self._proof is not None
+
+    def finish_proof(self) -> None:
+        """Notes the problems of files that are no Python, and keeps what was learnt of the others."""
+        assert self._proof is not None
+        self.problems |= self._proof()
+        if self._cache is None:
+            return
+        for path in self._unproved:
+            if path not in self.problems and (entry := self._entry(path)) is not None:
+                entry.is_python = True
+        self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+
+    def _disprove(self, paths: Iterable[Path]) -> dict[Path, Problem]:
         for path in paths:
             source = self.source(path)
             if source is None or len(source.data) > LARGEST:
@@ -162,15 +210,7 @@ class Reader:
                 refused = True
             if refused:
                 self._lower(source, path)  # libcst reads newer syntax than the interpreter may know
-
-    def remember(self, proved: Iterable[Path]) -> None:
-        """Keeps what was learnt of the files on disk; `proved` were found to be Python."""
-        if self._cache is None:
-            return
-        for path in proved:
-            if (entry := self._entry(path)) is not None:
-                entry.is_python = True
-        self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+        return self.problems
 
 
 @dataclass(slots=True)

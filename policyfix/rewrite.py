@@ -21,6 +21,7 @@ from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply
 from policyfix.finding import Finding, Result, Tier
+from policyfix.reader import Reader
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 
@@ -135,7 +136,7 @@ def rewrite(
             taken += here
             overlay[path] = _edited(tree, here)
         before = result
-        result = check(overlay=overlay)
+        result = check(reader=Reader(contract, overlay))
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
         outcome.fixed += _accounted([f for f in before.findings if _key(f) not in remaining], taken)

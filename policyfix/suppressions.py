@@ -10,9 +10,12 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from policyfix.config import did_you_mean
-from policyfix.facts.ir import Range
+
+if TYPE_CHECKING:
+    from policyfix.facts.ir import Range
 
 MARKER = b"policyfix:"
 WORDS = ("ignore", "file-ignore")

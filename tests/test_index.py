@@ -67,6 +67,16 @@ def test_prose_about_cores_is_no_core() -> None:
     assert candidates(files) == set(files) - {"prose.py", "beside.py"}
 
 
+def test_classes_that_a_function_makes_are_nobodys_subject() -> None:
+    inner = "".join(f"    {line}\n" for line in CORE.splitlines())
+    files = {
+        "local.py": f"def make():\n{inner}    return Core\n",
+        "method.py": f"class A:\n    x = 1\n{inner.replace('Core', 'Nested')}",
+        "guarded.py": f"try:\n{inner.replace('Core', 'Guarded')}except ImportError:\n    pass\n",
+    }
+    assert candidates(files) == {"method.py", "guarded.py"}
+
+
 def test_a_policy_without_a_core_is_found_by_its_observation() -> None:
     assert candidates({"a.py": 'class A(Module):\n    def forward(self, td): return td["env_obs"]\n'}) == {
         "a.py"

@@ -29,10 +29,12 @@ def baseline(context: click.Context, setup: options.Setup, file: Path | None, ad
     """
     from policyfix import baselines, engine, reports
     from policyfix.config import ConfigError
+    from policyfix.reader import Reader
 
     path = file or setup.settings.path(setup.settings.baseline or baselines.DEFAULT_NAME)
+    reader = Reader(setup.contract, setup.overlay)
     result = engine.check(
-        setup.paths, setup.contract, setup.rules, overlay=setup.overlay, walk=setup.walk, screen=setup.screen
+        setup.paths, setup.contract, setup.rules, reader=reader, walk=setup.walk, screen=setup.screen
     )
     if result.problems:
         for problem in result.problems:

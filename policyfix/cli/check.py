@@ -132,7 +132,13 @@ def _result(setup: options.Setup, selection: sources.Selection, folder: Path | N
 
 
 def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Cache | None) -> Result:
-    from policyfix import engine  # here: a result that is recalled needs nothing of it
+    from policyfix.reader import Reader
+
+    processes = os.cpu_count() or 1
+    reader = Reader(setup.contract, setup.overlay, known)
+    reader.start_proof(selection.files, beside=processes > 1)
+    # Only now: while the rules are loaded, another process reads. A result that is recalled needs no rule.
+    from policyfix import engine
     from policyfix.cli.progress import progress
 
     with progress() as drawn:
@@ -140,11 +146,10 @@ def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Ca
             setup.paths,
             setup.contract,
             setup.rules,
-            overlay=setup.overlay,
+            reader=reader,
             walk=setup.walk,
             screen=setup.screen,
-            cache=known,
-            processes=os.cpu_count() or 1,
+            processes=processes,
             selection=selection,
             with_dependants=setup.is_partial,
             progress=drawn,

@@ -20,7 +20,11 @@ class Parsed:
 
 def parse(text: str) -> Parsed:
     """The tree of a text. Raises `libcst.ParserSyntaxError` where it is not Python."""
-    module = cst.parse_module(text)
+    return located(cst.parse_module(text))
+
+
+def located(module: cst.Module) -> Parsed:
+    """A tree with the positions of its nodes; finding them takes longer than parsing did."""
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     # Resolving metadata also walks the whole tree for providers that nobody asked for, which costs as much as
     # the positions themselves; the provider's own generator, where libcst has it, leaves that out.
