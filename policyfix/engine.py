@@ -54,15 +54,16 @@ def check(
         reader.start_proof(files)
     if with_dependants:
         files |= {path: os.path.relpath(path) for path in _dependants(given, reader, walk)}
-    project = Project(reader.facts, files)
+    project = Project(reader.facts, files, reader.data)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
 
     configs = [path for path in files if sources.is_config(path)]
     python = [path for path in files if not sources.is_config(path)]
     headers = {path: h for path in python if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(index.candidates(headers, project.locate, reader.headers))
+    observing = [path for path in candidates if reader.observes(path)]
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
-    candidates |= dict.fromkeys(index.builders(headers, [path for path in headers if reader.observes(path)]))
+    candidates |= dict.fromkeys(index.builders(headers, observing, reader.data))
     hearing = _Hearing(project, reader, contract, chosen, files)
     shares = _shares([(reader.size(path), path) for path in [*candidates, *configs]], processes)
     if len(shares) > 1 and reader.will_parse(candidates):

@@ -101,6 +101,10 @@ def _speaking(data: bytes, headers: list[re.Match[bytes]], word: re.Pattern[byte
     return frozenset(h[1] for h in headers if any(h.start() in statement for statement in spoken))
 
 
+_TABLE = re.compile(
+    rb"^(\w+)[ \t]*(?::[^=\n]*)?=[ \t]*(?:dict\(|[{\[(])", re.M
+)  # a name for a mapping or a list
+
 # A method that writes into what a name, or a pair of names, picks: never a slice, a key or a number.
 _WRITES_TO_ROWS = re.compile(
     rb"\[[A-Za-z_][\w., ]*\](?:\[[^\]\n]*\])?\.(update|(?:update|set|copy|zero|fill)_)\("
@@ -114,28 +118,37 @@ def trains(data: bytes, contract: Contract) -> bool:
     if b"TensorDict" in data:
         written = set(_WRITES_TO_ROWS.findall(data))
         keys = (*contract.boundary_keys, *contract.rollout_outputs, contract.reward_key)
-        if written - {b"update"} or (written and any(b'"%s"' % key.encode() in data for key in keys)):
+        if written and any(b'"%s"' % key.encode() in data for key in keys):
             return True
-    spoken = (contract.environment_key, contract.clip_method + "(", "reset_memory(", contract.observation_key)
+    spoken = (
+        contract.environment_key,
+        contract.clip_method + "(",
+        "reset_memory(",
+        f'"{contract.observation_key}"',
+    )
     return any(word.encode() in data for word in spoken) and any(
         word in data for word in (b".step(", b".backward(", b".reset_memory(")
     )
 
 
-def builders(headers: Mapping[Path, Headers], observing: Collection[Path]) -> Iterator[Path]:
-    """Files that may build classes of those that speak of the observation: they import such a class, or
-    something from a file that does."""
+def builders(
+    headers: Mapping[Path, Headers], observing: Collection[Path], read: Callable[[Path], bytes]
+) -> Iterator[Path]:
+    """Files that may build classes of those that speak of the observation: they import such a class, or a
+    table that a file makes of such classes."""
     classes = {name for path in observing for name, _ in headers[path].classes}
-    importing = {
-        path
-        for path, header in headers.items()
-        if any(not classes.isdisjoint(_NAME.findall(names)) for _, names in header.imports)
-    }
-    stems = {path.stem.encode() for path in importing}
-    yield from importing
+    if not classes:
+        return
+    tables: dict[bytes, set[bytes]] = {}
     for path, header in headers.items():
-        if any(module.rpartition(b".")[2] in stems for module, _ in header.imports):
+        if any(not classes.isdisjoint(_NAME.findall(names)) for _, names in header.imports):
             yield path
+            tables.setdefault(path.stem.encode(), set()).update(_TABLE.findall(read(path)))
+    for path, header in headers.items():
+        for module, names in header.imports:
+            made = tables.get(module.rpartition(b".")[2])
+            if made and not made.isdisjoint(_NAME.findall(names)):
+                yield path
 
 
 def _through_modules(

@@ -202,8 +202,11 @@ def is_torch_module(dotted: str) -> bool:
 class Project:
     """The files that belong together. Files are read when a name leads to them, each once."""
 
-    def __init__(self, reader: Reader, known: Iterable[Path] = ()) -> None:
+    def __init__(
+        self, reader: Reader, known: Iterable[Path] = (), data: Callable[[Path], bytes] = lambda _: b""
+    ) -> None:
         self._read = reader
+        self._data = data  # the bytes of a known file
         self._known = tuple(known)  # files whose path suffix may answer an absolute import
         self._modules: dict[Path, Module | None] = {}
         self._knowledge: dict[str, Module | None] = {}
@@ -234,20 +237,22 @@ class Project:
     def assigns(self, attribute: str) -> bool:
         """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
         # In an assignment, a tuple of targets or a loop; what a comment says counts too.
-        return self.says(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
+        name = attribute.encode()
+        return self.says(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % name, b"." + name)
 
-    def says(self, pattern: bytes) -> bool:
-        """Whether a pattern is found in some known file."""
+    def says(self, pattern: bytes, part: bytes = b"") -> bool:
+        """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
         if pattern not in self._said:
             search = re.compile(pattern).search
-            self._said[pattern] = any(search(data) for data in map(_bytes, self._known))
+            contents = map(self._data, self._known)
+            self._said[pattern] = any(search(data) for data in contents if part in data)
         return self._said[pattern]
 
     def mentions(self, path: Path, words: frozenset[str]) -> bool:
         """Whether the text of a file holds one of the words."""
         key = (path, words)
         if key not in self._mentioned:
-            data = _bytes(path)
+            data = self._data(path)
             self.absent.add(path)  # another text might bring another answer
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
@@ -256,7 +261,7 @@ class Project:
         """Whether some known file other than this one holds all of the names."""
         here = Path(path).absolute()
         found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
-        texts = (_bytes(other) for other in self._known if other.absolute() != here)
+        texts = (self._data(other) for other in self._known if other.absolute() != here)
         return any(all(pattern.search(data) for pattern in found) for data in texts)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
@@ -454,13 +459,6 @@ _CANONICAL = {
     "tensordict.base.TensorDictBase": "tensordict.TensorDictBase",
     "policyfix.runtime.policy.RecurrentPolicy": "policyfix.runtime.RecurrentPolicy",
 }
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:  # the engine says so
-        return b""
 
 
 def _c3(cls: LinkedClass, bases: list[LinkedClass | External]) -> tuple[LinkedClass | External, ...] | None:

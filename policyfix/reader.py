@@ -60,6 +60,11 @@ class Reader:
                 self.problems[path] = Problem(str(path), error.line, error.reason)
         return self._sources[path]
 
+    def data(self, path: Path) -> bytes:
+        """The bytes of a file; none where it cannot be read."""
+        source = self.source(path)
+        return b"" if source is None else source.data
+
     def headers(self, path: Path) -> index.Headers | None:
         entry = self._entry(path)
         return None if entry is None else entry.headers
@@ -164,8 +169,7 @@ class Reader:
 
     def size(self, path: Path) -> int:
         """Bytes of a file that can be read."""
-        source = self.source(path)
-        return 0 if source is None else len(source.data)
+        return len(self.data(path))
 
     def commented(self, path: Path) -> sources.Source | None:
         """A file, if it may hold comments for us."""

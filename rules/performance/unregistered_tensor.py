@@ -51,9 +51,11 @@ class UnregisteredTensor(Rule[PolicyClass]):
         again = {call.result for t in policy.traces for call in t.of(Called)}
         later = [term for term in policy.terms if trace.events and term.order > trace.events[-1].order]
         for store in trace.of(Store):
-            if store.registered or not self._is_left_behind(store) or policy.sets_later(store.attribute):
+            if store.registered or not self._is_left_behind(store):
                 continue
             kept = [v for v in _tensors(store.value) if not made.isdisjoint(walk(v)) and v not in again]
+            if not kept or policy.sets_later(store.attribute):
+                continue
             if any(self._is_used(v, later) and not is_moved(v, policy.terms) for v in kept):
                 yield self.finding(
                     store.place,
