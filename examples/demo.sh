@@ -28,8 +28,9 @@ promise 1 policyfix verify agents/forager.py::Forager
 
 printf '\n# The migration: first as a diff, then for good.\n'
 promise 1 policyfix apply --diff agents/forager.py
-promise 0 policyfix apply agents
+promise 1 policyfix apply agents
 
-printf '\n# Nothing is left to find, and the agent proves it by running.\n'
-promise 0 policyfix check agents
+printf '\n# What has no certain fix was left, with the reason. In the migrated agent nothing is left to find,\n'
+printf '# and it proves it by running.\n'
+promise 0 policyfix check agents/forager.py
 promise 0 policyfix verify agents/forager.py::Forager

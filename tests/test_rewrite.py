@@ -58,7 +58,7 @@ def test_every_finding_that_went_is_told_with_what_was_really_done(agents: Path)
     (fixed,) = outcome.fixed
     assert fixed.path == "agents/agent.py"
     assert fixed.title == "migrate Agent to policyfix.runtime.RecurrentPolicy"
-    assert fixed.codes == ["PF101", "PF202", "PF205", "PF301", "PF401", "PF503"]
+    assert fixed.codes == ["PF101", "PF202", "PF205", "PF206", "PF301", "PF401", "PF503", "PF702"]
     assert outcome.mended == {(str(agents / "agent.py"), "Agent"): fixed.codes}
     assert [change.path for change in outcome.changes] == ["agents/agent.py"]
     assert (agents / "agent.py").read_text() == MIGRATED["without the action type"]["agent.py"]
@@ -85,9 +85,9 @@ def test_unsafe_fixes_wait_to_be_asked_for(tmp_path: Path) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text.replace("return kind + self", "return self"))
     safe = rewrite.rewrite([tmp_path], contract.load())
-    assert [f.code for f in safe.left.findings] == ["PF503"]
+    assert [f.code for f in safe.left.findings] == ["PF206", "PF503"]
     unsafe = rewrite.rewrite([tmp_path], contract.load(), unsafe=True)
-    assert unsafe.left.findings == []
+    assert [f.code for f in unsafe.left.findings] == ["PF206"]  # has no fix
     after = unsafe.changes[0].after.decode()
     assert "return kind + self.cum_action_max_params[kind] + argument" in after
 

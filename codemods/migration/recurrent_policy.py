@@ -67,7 +67,7 @@ class _Unlike(Exception):  # noqa: N818 - no error: the reason why a forward is 
 
 
 class MigrateToRecurrentPolicy(Codemod[PolicyClass]):
-    answers = ("PF101", "PF201", "PF202", "PF205", "PF301", "PF401")
+    answers = ("PF101", "PF201", "PF202", "PF205", "PF206", "PF210", "PF301", "PF401")
     priority = 0
 
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:

@@ -42,7 +42,7 @@ def test_it_writes_says_what_it_did_and_has_nothing_to_do_a_second_time(agents: 
     first = run("agents")
     assert (first.exit_code, first.stdout) == (0, "")
     assert first.stderr == (
-        "agents/agent.py: mended PF101, PF202, PF205, PF301, PF401: "
+        "agents/agent.py: mended PF101, PF202, PF205, PF206, PF301, PF401, PF702: "
         "migrate Agent to policyfix.runtime.RecurrentPolicy\n"
     )
     after = contents(agents)
@@ -70,7 +70,10 @@ def test_what_is_left_is_named_with_the_reason_and_exits_with_1(agents: Path) ->
     assert result.exit_code == 1
     assert "left: agents/agent.py:" in result.stderr
     assert "needs --unsafe: add the action type to its index" in result.stderr
-    assert run("--unsafe", "agents").exit_code == 0
+    again = run("--unsafe", "agents")
+    assert again.exit_code == 1  # PF206 has no fix
+    assert "mended PF503" in again.stderr
+    assert "needs --unsafe" not in again.stderr
 
 
 def test_a_path_that_does_not_exist_is_a_usage_error(agents: Path) -> None:

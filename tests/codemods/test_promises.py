@@ -105,6 +105,10 @@ def editable(text: str, migrated: bool) -> set[int]:
                 lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
             case ast.Assign(value=ast.Call(func=ast.Attribute(attr="lstm"))):
                 lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+            case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value="act_log_prob"))]):
+                lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))  # PF107
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="arange" | "zeros" | "tensor")):
+                lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
             case ast.FunctionDef(name=name) if migrated and name in ERASED:
                 first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
                 last = node.end_lineno or 0
