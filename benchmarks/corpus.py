@@ -99,7 +99,7 @@ def checkout(repository: Repository, folder: Path) -> None:
 
 def check(root: Path, options: list[str]) -> Counter[Spot]:
     """What `policyfix check` says of a tree, as its users run it."""
-    command = [sys.executable, "-m", "policyfix", "check", ".", "--output-format", "json", *options]
+    command = [sys.executable, "-P", "-m", "policyfix", "check", ".", "--output-format", "json", *options]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if not done.stdout:
         raise SystemExit(f"{root}: {done.stderr}")

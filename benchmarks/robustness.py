@@ -50,7 +50,7 @@ class Tally:
 def run(paths: list[Path], seed: str, limit: float) -> Answer:
     """One check."""
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    command = [sys.executable, "-m", "policyfix", "check", "--output-format", "json", *OPTIONS]
+    command = [sys.executable, "-P", "-m", "policyfix", "check", "--output-format", "json", *OPTIONS]
     start = time.perf_counter()
     try:
         done = subprocess.run(
