@@ -1,11 +1,11 @@
 """No crash, no hang, one answer: `policyfix check` over any Python files, in batches with a time limit.
 
-    python benchmarks/robustness.py PATH... [--batch 400] [--limit 300]
+    python benchmarks/robustness.py FOLDER... [--split] [--batch 800] [--limit 300]
 
-The folders and files in each PATH are put together in batches of so many Python files. Each batch is checked
-twice, as whole processes without a cache: once in order with PYTHONHASHSEED=0, once in reverse order with
-PYTHONHASHSEED=1. Prints the number of files, of findings by code, batches that went over the limit or ended
-without output, internal errors, batches whose two outputs differ, and the slowest batches for each file.
+Each folder is checked twice, as whole processes without a cache: with PYTHONHASHSEED=0, and with
+PYTHONHASHSEED=1. With --split it is the folders in it that are checked, together so many Python files at a
+time, the second time in reverse order. Prints the number of files, of findings by code, batches that went
+over the limit or ended without output, internal errors, batches whose outputs differ, and the slowest ones.
 """
 
 from __future__ import annotations
@@ -70,19 +70,18 @@ def run(paths: list[Path], seed: str, limit: float) -> Answer:
     return Answer(time.perf_counter() - start, done.returncode, output, done.stderr)
 
 
-def weight(path: Path) -> int:
-    """Python files under a path."""
-    return sum(p.suffix in (".py", ".pyi") for p in path.rglob("*.py*")) if path.is_dir() else 1
+def weight(folder: Path) -> int:
+    """Python files under a folder."""
+    return sum(path.suffix in (".py", ".pyi") for path in folder.rglob("*.py*"))
 
 
 def batches(root: Path, size: int) -> Iterator[list[Path]]:
-    """The entries of a folder, together so many files at a time."""
+    """The folders in a folder, together so many files at a time."""
     batch: list[Path] = []
     held = 0
-    entries = sorted(p for p in root.iterdir() if p.is_dir() or p.suffix in (".py", ".pyi"))
-    for entry in entries:
-        if count := weight(entry):
-            batch.append(entry)
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        if count := weight(folder):
+            batch.append(folder)
             held += count
         if held >= size:
             yield batch
@@ -117,12 +116,13 @@ def examine(batch: list[Path], limit: float, tally: Tally) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--batch", type=int, default=400)
+    parser.add_argument("--split", action="store_true", help="check the folders in each folder")
+    parser.add_argument("--batch", type=int, default=800)
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for a batch")
     options = parser.parse_args()
     tally = Tally()
     for path in options.paths:
-        for batch in batches(path, options.batch):
+        for batch in batches(path, options.batch) if options.split else [[path]]:
             examine(batch, options.limit, tally)
             print(f"{tally.files} files, {tally.seconds:.0f}s, {batch[-1]}", file=sys.stderr, flush=True)
     print(f"files                 {tally.files}")
