@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Branch, InPlace, Place
-from policyfix.values import Const, Group, Term, Value, is_tensordict, walk
+from policyfix.values import Const, Group, Term, Value, key_of, walk
 
 
 class BatchDependentNormalisation(Rule[PolicyClass]):
@@ -111,7 +111,10 @@ def _is_input(value: Value, policy: PolicyClass) -> bool:
     todo, seen = [value], set[Value]()
     while todo:
         for part in walk(todo.pop(), _keeps_input):
-            if isinstance(part, Term) and (part.op == "input" or is_tensordict(part)):
+            key = key_of(part)
+            if key is not None and key not in policy.contract.boundary_keys:
+                return True
+            if isinstance(part, Term) and part.op == "input":
                 return True
             if part not in seen:
                 seen.add(part)
