@@ -98,14 +98,17 @@ def check(
 
 
 def _dependants(given: frozenset[Path], reader: Reader, walk: sources.Walk) -> list[Path]:
-    """The project's other files with classes that may inherit from one of the given files."""
-    if not any(entry.classes for path in given if (entry := reader.headers(path)) is not None):
+    """The project's other files with classes that may inherit from a policy or a mixin of the given files."""
+    headers = {path: h for path in given if (h := reader.headers(path)) is not None}
+    family = set(index.candidates(headers, Project(reader.facts, headers).locate, reader.headers))
+    family |= {path for path in headers if any(w in reader.data(path) for w in (b"torch", b"tensordict"))}
+    names = {name for path in family for name in index.names(reader.data(path))}
+    if not names:
         return []
-    roots = dict.fromkeys(sources.project_root(path) for path in given)
-    around = dict.fromkeys(path.absolute() for path in sources.discover(roots, walk).files) | dict.fromkeys(
-        given
-    )
-    return index.dependants(given, {path: h for path in around if (h := reader.headers(path)) is not None})
+    roots = dict.fromkeys(sources.project_root(path) for path in family)
+    around = [path.absolute() for path in sources.discover(roots, walk).files if not sources.is_config(path)]
+    headers |= {path: h for path in around if (h := reader.headers(path)) is not None}
+    return [path for path in index.dependants(names, headers) if path not in given]
 
 
 def _stems_from(given: frozenset[Path], subject: tuple[str, str], bases: Bases) -> bool:

@@ -22,6 +22,7 @@ _CLASS = re.compile(
     rb"\(((?:[^()#]|#[^\n]*|\([^()]*\))*+)\)[ \t]*:",  # bases, comments and calls among them
     re.M,
 )
+_ANY_CLASS = re.compile(rb"^[ \t]*class[ \t]+(\w+)", re.M)
 _FROM_IMPORT = re.compile(rb"^[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]+)", re.M)
 _IMPORT = re.compile(rb"^[ \t]*import[ \t]+([^\n#;]+)", re.M)
 _ALIAS_OF_MODULE = re.compile(rb"([\w.]+)[ \t]+as[ \t]+(\w+)")
@@ -212,9 +213,14 @@ def candidates(
     return [p for p, header in headers.items() if any(matters(name, p) for name, _ in header.classes)]
 
 
-def dependants(given: Collection[Path], headers: Mapping[Path, Headers]) -> list[Path]:
-    """Other files with a class that may inherit from one that the given files define."""
-    names = {name for path in given if path in headers for name, _ in headers[path].classes}
+def names(data: bytes) -> set[bytes]:
+    """The classes of one file, those without a base too."""
+    return set(_ANY_CLASS.findall(data))
+
+
+def dependants(names: set[bytes], headers: Mapping[Path, Headers]) -> list[Path]:
+    """Files with a class that may inherit from one of these names."""
+    names = set(names)
     found: dict[Path, None] = {}
     before = -1
     while len(names) != before:
@@ -222,7 +228,7 @@ def dependants(given: Collection[Path], headers: Mapping[Path, Headers]) -> list
         for path, header in headers.items():
             names.update(new for new, old in header.aliases if old in names)
             heirs = [name for name, parents in header.classes if not names.isdisjoint(parents)]
-            if heirs and path not in given:
+            if heirs:
                 found[path] = None
             names.update(heirs)
     return list(found)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from policyfix import contract, engine
+from policyfix import contract, engine, sources
 from policyfix.finding import Result
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
@@ -182,6 +182,20 @@ def test_subclasses_elsewhere_answer_for_a_changed_base(tmp_path: Path) -> None:
     assert {Path(f.path).name for f in everything} == {"agent.py", "other.py"}
     assert [f.code for f in found] == [f.code for f in everything if Path(f.path).name == "agent.py"]
     assert check(tmp_path / "other.py", with_dependants=True).findings
+
+
+def test_nobody_is_asked_about_classes_that_are_no_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "plain.py").write_text("class Core:\n    pass\n")
+    (tmp_path / "agent.py").write_text(f"from tensordict import TensorDict\nfrom plain import Core\n{AGENT}")
+    looked = []
+    monkeypatch.setattr(sources, "project_root", lambda path: looked.append(path) or tmp_path)
+    assert check(tmp_path / "plain.py", with_dependants=True).files == 1
+    assert looked == []
+    (tmp_path / "plain.py").write_text("import torch\n\n\nclass Core:\n    pass\n")  # may be a mixin
+    assert check(tmp_path / "plain.py", with_dependants=True).files == 2
 
 
 def test_a_notebook_that_was_given_by_mistake_is_told(tmp_path: Path) -> None:
