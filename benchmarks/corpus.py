@@ -97,6 +97,11 @@ def checkout(repository: Repository, folder: Path) -> None:
     subprocess.run(["git", "-C", str(target), "checkout", "-q", "FETCH_HEAD"], check=True)
 
 
+def _holder(path: str, symbol: str) -> str:
+    """The class or function that a symbol stands in; a file without classes is one thing."""
+    return symbol.partition(".")[0] if path.endswith(".py") and symbol else "*"
+
+
 def check(root: Path, options: list[str]) -> Counter[Spot]:
     """What `policyfix check` says of a tree, as its users run it."""
     command = [sys.executable, "-P", "-m", "policyfix", "check", ".", "--output-format", "json", *options]
@@ -104,7 +109,7 @@ def check(root: Path, options: list[str]) -> Counter[Spot]:
     if not done.stdout:
         raise SystemExit(f"{root}: {done.stderr}")
     return Counter(
-        Spot(row["path"], row["symbol"].partition(".")[0] or "*", row["code"])
+        Spot(row["path"], _holder(row["path"], row["symbol"]), row["code"])
         for row in json.loads(done.stdout)["findings"]
     )
 

@@ -135,11 +135,16 @@ class Reader:
             with _collector_paused():
                 tree = self._fresh[path.absolute()] = cst.parse_module(source.text)
                 return lower(tree, str(path))
-        except cst.ParserSyntaxError as error:
-            # Python's own message is the clearer one, where it refuses the file too.
+        except (cst.ParserSyntaxError, cst.CSTLogicError, SyntaxError, ValueError) as error:
+            # Libcst fails in several ways, and over literals that it does not look into, we do. Python's own
+            # message is the clearer one, where it refuses the file too.
             refused = _syntax_error(source.data)
-            line = error.raw_line if refused is None else refused.lineno
-            reason = error.message.splitlines()[0] if refused is None else refused.msg
+            if refused is not None:
+                line, reason = refused.lineno, refused.msg
+            elif isinstance(error, cst.ParserSyntaxError):
+                line, reason = error.raw_line, error.message.splitlines()[0]
+            else:
+                line, reason = None, f"libcst cannot read it ({error})"
             self.problems[path.absolute()] = Problem(str(path), line, f"is not valid Python: {reason}")
         except RecursionError:
             self.problems[path.absolute()] = Problem(str(path), None, "is nested too deeply to be read")

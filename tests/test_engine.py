@@ -276,3 +276,18 @@ def test_encodings_and_line_ends_change_no_place(agents: Path, encoding: str, ne
     assert [(code, line - 2, end - 2) for code, line, _, end, _ in after] == [
         (code, line, end) for code, line, _, end, _ in before
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'x = "\\u3042\\u3xxx"\n',  # libcst takes it as it stands; the other it answers by another exception
+        'x = "a" b"c"\n',
+    ],
+)
+def test_what_libcst_reads_otherwise_than_python_is_a_problem_and_no_crash(text: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("import torch.nn as nn\nx: nn.LSTM\n" + text, encoding="utf-8")
+    (tmp_path / "other.py").write_text("x = 1\n", encoding="utf-8")
+    result = engine.check([tmp_path], contract.load())
+    assert [Path(problem.path).name for problem in result.problems] == ["net.py"]
+    assert "is not valid Python" in result.problems[0].message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,6 +113,13 @@ class AgentConfig:
         holder = None if path is None else self.project.module(path)
         symbol = None if holder is None else self.project.member(ModuleRef(holder), name)
         return symbol if isinstance(symbol, LinkedClass) else None
+
+    def is_asked_for(self, component: Component, option: Entry) -> bool:
+        """Whether some known file reads an option of a component from the config itself:
+        `config.components._core_.output_size`."""
+        owner, key = (re.escape(entry.name).encode() for entry in (component, option))
+        pattern = rb"""(?:\.|\[["'])%s(?:["']\])?(?:\.|\[["'])%s\b""" % (owner, key)
+        return self.project.says(pattern, option.name.encode())
 
     @cached_property
     def undefined_sources(self) -> tuple[tuple[Component, Entry], ...]:

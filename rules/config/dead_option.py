@@ -49,5 +49,7 @@ class DeadOption(Rule[AgentConfig]):
         for component in config.components.values():
             target = component.target
             for option in component.options:
-                if option.name not in STRUCTURE and target and is_dead(target, option.name):
+                if option.name in STRUCTURE or target is None or config.is_asked_for(component, option):
+                    continue
+                if is_dead(target, option.name):
                     yield self.finding(option.place, f"{target.name} never reads {option.name}", config)

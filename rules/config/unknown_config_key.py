@@ -14,7 +14,8 @@ class UnknownConfigKey(Rule[AgentConfig]):
     ## What it does
     Reports a key of a component that neither the constructor of its `_target_` nor any that its `**kwargs`
     are handed on to takes, and names the one that comes closest. It is silent where the class, or one of
-    its bases, is not found, and where the keywords go anywhere else.
+    its bases, is not found, where the keywords go anywhere else, and where some file reads the key from the
+    config itself.
 
     ## Why it matters
     The keywords end in a base that ignores them: a typo, or an option of an older version, describes
@@ -52,6 +53,8 @@ class UnknownConfigKey(Rule[AgentConfig]):
                 continue
             for option in component.options:
                 if option.name in STRUCTURE or takes(component.target, option.name) is not False:
+                    continue
+                if config.is_asked_for(component, option):
                     continue
                 close = get_close_matches(option.name, keys_of(component.target), 1)
                 hint = f": did you mean {close[0]}?" if close else ""
