@@ -119,7 +119,7 @@ def trains(data: bytes, contract: Contract) -> bool:
     if b"TensorDict" in data:
         written = set(_WRITES_TO_ROWS.findall(data))
         keys = (*contract.boundary_keys, *contract.rollout_outputs, contract.reward_key)
-        if written and any(b'"%s"' % key.encode() in data for key in keys):
+        if b"update_" in written or (written and any(b'"%s"' % key.encode() in data for key in keys)):
             return True
     spoken = (
         contract.environment_key,
