@@ -88,6 +88,11 @@ class Factory:
             return missing
         return tuple(n for n in missing if all(self._takes(c, n) is True for c in build.classes))
 
+    def builds_policies(self, build: Build) -> bool:
+        """Whether every class that may be built serves the contract's trainer. A component of a policy may
+        read the observation too, but its outputs are not what the trainer reads."""
+        return all(PolicyClass(cls, self.contract).is_contract for cls in build.classes)
+
     def _takes(self, cls: LinkedClass, name: str) -> bool | None:
         return PolicyClass(cls, self.contract).takes(name)
 

@@ -53,7 +53,7 @@ class FactoryDropsConfig(Rule[Factory]):
     def check(self, factory: Factory) -> Iterator[Finding]:
         for build in factory.builds:
             missing = factory.drops(build)
-            if missing:
+            if missing and factory.builds_policies(build):
                 yield self.finding(
                     factory.place(build),
                     f"the policy is built without {', '.join(missing)}: what the config says of it is lost",

@@ -1,4 +1,5 @@
 import torch
+from tensordict import TensorDict
 from torch import nn
 
 
@@ -9,7 +10,7 @@ class Fast(nn.Module):
         self.analyze_weights_interval = analyze_weights_interval
         self.net = nn.Linear(600, hidden_size)
 
-    def forward(self, td, state=None, action=None):
+    def forward(self, td: TensorDict, state=None, action=None):
         hidden = self.net(td["env_obs"].flatten(1).float())
         td["values"] = hidden.mean(-1)
         td["full_log_probs"] = torch.log_softmax(hidden, -1)
