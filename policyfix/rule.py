@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ __all__ = ["Finding", "Fix", "Rule", "Severity", "Tier", "discover", "modules_of
 
 PACKAGE = "policyfix.rules"
 ENTRY_POINTS = "policyfix.rules"  # packages of third-party rules
+_ENTRY_POINTS_FILES = "*-info/entry_points.txt"
+_GROUP = re.compile(rb"^\[(policyfix\.\w+)\]", re.MULTILINE)
 
 S = TypeVar("S", bound=Subject)
 
@@ -82,7 +85,7 @@ def discover() -> tuple[type[Rule[Any]], ...]:
 def modules_of(package: str, group: str) -> Iterator[ModuleType]:
     """All modules of a package and of the packages that an entry-point group names."""
     roots = [importlib.import_module(package)]
-    if _is_named(group):
+    if group in _named_groups():
         from importlib.metadata import entry_points  # takes longer to load than all rules together
 
         roots += [point.load() for point in entry_points(group=group)]
@@ -93,14 +96,10 @@ def modules_of(package: str, group: str) -> Iterator[ModuleType]:
 
 
 @cache
-def _is_named(group: str) -> bool:
-    """Whether some installed package may have entry points of a group."""
-    wanted = f"[{group}]".encode()
-    for folder in sys.path:
-        for info in Path(folder).glob("*-info/entry_points.txt"):
-            if wanted in info.read_bytes():
-                return True
-    return False
+def _named_groups() -> frozenset[str]:
+    """The entry-point groups of policyfix that some installed package may have a part in."""
+    texts = (info.read_bytes() for folder in sys.path for info in Path(folder).glob(_ENTRY_POINTS_FILES))
+    return frozenset(group.decode() for text in texts for group in _GROUP.findall(text))
 
 
 def _defined(module: ModuleType) -> Iterator[type[Rule[Any]]]:

@@ -18,8 +18,11 @@ from policyfix.values import (
     Group,
     Term,
     Value,
+    is_keyword,
     is_tensordict,
     key_of,
+    keywords,
+    positional,
 )
 
 
@@ -184,7 +187,7 @@ class Shapes:
 
     def _listed(self, arguments: tuple[Value, ...]) -> Shape | None:
         """The sizes of `view(a, b)` and of `view((a, b))`."""
-        arguments = tuple(a for a in arguments if not (isinstance(a, Term) and a.op.startswith("=")))
+        arguments = positional(arguments)
         if len(arguments) == 1 and (alone := self.sizes(arguments[0])) is not None:
             return alone
         if (
@@ -300,7 +303,7 @@ class Shapes:
         if name == "full":
             return self._listed(args[:1])
         if name == "arange":
-            return Shape((self.size(args[0]),)) if len([a for a in args if not _is_keyword(a)]) == 1 else None
+            return Shape((self.size(args[0]),)) if len(positional(args)) == 1 else None
         if name in ("tensor", "as_tensor"):
             return self._nested(args[0])
         return self._listed(args)
@@ -386,11 +389,11 @@ class Shapes:
         return Shape(tuple(result))
 
     def _reduced(self, shape: Shape, rest: tuple[Value, ...]) -> Shape | None:
-        named = {a.op: a.args[0] for a in rest if isinstance(a, Term) and _is_keyword(a)}
-        dim = named.get("=dim", rest[0] if rest and not _is_keyword(rest[0]) else None)
+        named = keywords(rest)
+        dim = named.get("dim", rest[0] if rest and not is_keyword(rest[0]) else None)
         if dim is None:
             return Shape(())
-        kept = named.get("=keepdim") == Const(True)
+        kept = named.get("keepdim") == Const(True)
         if shape.open or not (isinstance(dim, Const) and isinstance(dim.value, int)):
             return None
         if not -len(shape.sizes) <= dim.value < len(shape.sizes) or len(rest) > 2:
@@ -445,10 +448,6 @@ class Shapes:
 _MAKING = frozenset(
     "full zeros ones empty rand randn arange tensor as_tensor new_full new_zeros new_ones new_empty".split()
 )
-
-
-def _is_keyword(value: Value) -> bool:
-    return isinstance(value, Term) and value.op.startswith("=")
 
 
 def _kind(module: Value) -> str:

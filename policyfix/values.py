@@ -260,6 +260,32 @@ def walk(value: Value, enter: Callable[[Term], bool] = lambda _: True) -> Iterat
                 todo.extend(parts(current))
 
 
+def is_keyword(value: Value) -> bool:
+    """Whether an argument of a call was given by its name: the term `=name`."""
+    return isinstance(value, Term) and value.op.startswith("=")
+
+
+def positional(arguments: Iterable[Value]) -> tuple[Value, ...]:
+    """The arguments of a call that were given by position."""
+    return tuple(a for a in arguments if not is_keyword(a))
+
+
+def keywords(arguments: Iterable[Value]) -> dict[str, Value]:
+    """The arguments of a call that were given by name; "**" is one too."""
+    return {a.op[1:]: a.args[0] for a in arguments if isinstance(a, Term) and is_keyword(a)}
+
+
+def keyword(term: Term, name: str) -> Value | None:
+    """The argument of a call that was given by that name."""
+    return keywords(term.args).get(name)
+
+
+def argument(term: Term, position: int, name: str) -> Value | None:
+    """An argument of a method, or of a module's constructor, by name or position."""
+    given = positional(term.args[1:])
+    return given[position] if position < len(given) else keyword(term, name)
+
+
 def key_of(value: Value) -> str | None:
     """The key, where a value is an entry of the forward's TensorDict."""
     if isinstance(value, Term) and value.op == "item" and is_tensordict(value.args[0]):

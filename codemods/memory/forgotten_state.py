@@ -9,7 +9,7 @@ from policyfix.flow import TENSORDICT_VIEWS
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.trace import CoreCall
-from policyfix.values import Term
+from policyfix.values import keywords, positional
 
 STORE = "StateStore"
 # What the store answers for, and how.
@@ -78,9 +78,8 @@ def _only_core(policy: PolicyClass) -> CoreCall:
         raise _Unlike("its LSTM is given a state of its own")
     if policy.kept_states or policy.keeps_state(core):
         raise _Unlike("it keeps the state in its own way")
-    positional = [a for a in core.core.args[1:] if not (isinstance(a, Term) and a.op.startswith("="))]
-    keywords = {a.op[1:] for a in core.core.args if isinstance(a, Term) and a.op.startswith("=")}
-    if len(positional) > len(PLAIN_OPTIONS) or keywords - PLAIN_OPTIONS.keys():
+    given, named = positional(core.core.args[1:]), keywords(core.core.args)
+    if len(given) > len(PLAIN_OPTIONS) or named.keys() - PLAIN_OPTIONS.keys():
         raise _Unlike("its LSTM is built with options that the store does not know")
     return core
 

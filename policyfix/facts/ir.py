@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 # Line, column, end line and end column: lines and columns count from 1, the end column is exclusive.
 Range = tuple[int, int, int, int]
@@ -401,6 +402,28 @@ def nodes(tree: object) -> Iterator[object]:
         elif hasattr(node, "__dataclass_fields__"):
             yield node
             todo.extend(getattr(node, name) for name in node.__dataclass_fields__)
+
+
+@cache
+def names_in(tree: object) -> frozenset[str]:
+    """The names and attributes that a class, a function or a tuple of statements speaks of."""
+    return frozenset(
+        node.id if isinstance(node, Name) else node.name
+        for node in nodes(tree)
+        if isinstance(node, (Name, Attribute))
+    )
+
+
+@cache
+def strings_in(tree: object) -> frozenset[str]:
+    """The string literals in a class, a function or a tuple of statements."""
+    literals = (node.value for node in nodes(tree) if isinstance(node, Literal))
+    return frozenset(value for value in literals if isinstance(value, str))
+
+
+def words_in(tree: object) -> frozenset[str]:
+    """Everything that facts speak of, by name or in a string."""
+    return names_in(tree) | strings_in(tree)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policyfix.subjects.network import depends_on_input, keyword
+from policyfix.subjects.network import depends_on_input
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import KeyWrite
-from policyfix.values import VIEWS, Const, Term, Value, options, walk
+from policyfix.values import VIEWS, Const, Term, Value, argument, keyword, options, walk
 
 EMBEDDING = "new:torch.nn.Embedding"
 
@@ -77,9 +77,7 @@ def _repeated(value: Value) -> Term | None:
 
 def _over_rows(average: Term) -> bool:
     """Whether an average runs over the rows of a table `[A, E]`, or `[B, A, E]` once it is repeated."""
-    dim = average.args[1] if len(average.args) > 1 else keyword(average, "dim")
-    if isinstance(dim, Term) and dim.op.startswith("="):
-        dim = keyword(average, "dim")
+    dim = argument(average, 0, "dim")
     batched = any(
         isinstance(part, Term) and part.op in ("unsqueeze", "expand", "repeat", "einops.repeat")
         for part in walk(average.args[0])

@@ -10,7 +10,6 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module, ModuleRef, Project
 from policyfix.subjects.policy import PolicyClass
-from policyfix.subjects.program import literals_of
 from policyfix.trace import Place
 
 
@@ -296,5 +295,5 @@ def _is_contract(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class serves the contract: it reads the observation, or inherits from who does."""
     return cls.is_module and (
         cls.inherits(contract.base)
-        or any(contract.observation_key in literals_of(f) for c in cls.linked for f in c.facts.functions)
+        or any(contract.observation_key in ir.strings_in(f) for c in cls.linked for f in c.facts.functions)
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from policyfix.project import External
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
-from policyfix.values import Const, Group, Ref, Term, Thing, Value, options, walk
+from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, positional, walk
 
 INIT = "torch.nn.init."
 _OF_A_MODULE = frozenset(
@@ -76,13 +76,11 @@ def is_initialised_later(policy: PolicyClass) -> bool:
 
 def _of(call: Called) -> Initialisation:
     function = call.name.removeprefix(INIT)
-    named = {a.op[1:]: a.args[0] for a in call.arguments if isinstance(a, Term) and a.op.startswith("=")}
-    positional = [a for a in call.arguments if not (isinstance(a, Term) and a.op.startswith("="))]
+    given, named = positional(call.arguments), keywords(call.arguments)
     number: float | None = None
     if function in _DEFAULTS:
         name, default = _DEFAULTS[function]
-        given = positional[1] if len(positional) > 1 else named.get(name, Const(default))
-        number = _number(given)
+        number = _number(given[1] if len(given) > 1 else named.get(name, Const(default)))
     return Initialisation(function, number, call.arguments[0], call.place, call.order)
 
 

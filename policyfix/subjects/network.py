@@ -76,17 +76,6 @@ def is_affine(value: Value) -> bool:
     return isinstance(module, Term) and module.op in AFFINE
 
 
-def keyword(term: Term, name: str) -> Value | None:
-    """The argument of a call that was given by that name."""
-    return next((a.args[0] for a in term.args if isinstance(a, Term) and a.op == f"={name}"), None)
-
-
-def argument(term: Term, position: int, name: str) -> Value | None:
-    """An argument of a module's constructor, by name or position."""
-    given = [a for a in term.args[1:] if not (isinstance(a, Term) and a.op.startswith("="))]
-    return given[position] if position < len(given) else keyword(term, name)
-
-
 def _flat(value: Value) -> Iterator[Value]:
     """A value with its alternatives and the items of its tuples."""
     todo, seen = [value], set[Value]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -195,7 +195,7 @@ class PolicyClass:
         facts = {base.module.path: base.module.facts for base in self.cls.linked}.values()
         return not any(
             i.module.partition(".")[0] == "tensordict" for f in facts for i in f.imports
-        ) and not any(self.contract.observation_key in _words(base.facts) for base in self.cls.linked)
+        ) and not any(self.contract.observation_key in ir.words_in(base.facts) for base in self.cls.linked)
 
     def _forward_arguments(self, run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
         names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]
@@ -604,21 +604,8 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
         return True
     words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
     return cls.inherits(contract.base) or any(
-        words & _words(part) for base in cls.linked for part in (base.facts, base.module.facts.assigned)
+        words & ir.words_in(part) for base in cls.linked for part in (base.facts, base.module.facts.assigned)
     )
-
-
-@cache
-def _words(tree: object) -> frozenset[object]:
-    """Names and string literals in facts."""
-    words: set[object] = set()
-    for node in ir.nodes(tree):
-        match node:
-            case ir.Name(id=word) | ir.Attribute(name=word):
-                words.add(word)
-            case ir.Literal(value=str(word)):
-                words.add(word)
-    return frozenset(words)
 
 
 def _asks_for(name: str, constructor: ir.FunctionFacts | None) -> bool:

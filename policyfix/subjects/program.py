@@ -62,7 +62,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
         Path(module.path), contract_words(contract) - set(contract.boundary_keys)
     )
     for function in facts.functions:
-        is_helper = any(function.name in words_of(other) for other in known if other is not function)
+        is_helper = any(function.name in ir.names_in(other) for other in known if other is not function)
         if (
             writes_to_rows(function)
             if not serves
@@ -78,7 +78,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
         else:
             continue
         if linked.is_module:  # its methods train it, where any of them does
-            entries = tuple(e for e in entries if "backward" in words_of(e[0]))
+            entries = tuple(e for e in entries if "backward" in ir.names_in(e[0]))
         if entries:
             name = entries[0][0].qualname if linked.is_module else cls.qualname
             yield Code(name, module, entries, linked, serves)
@@ -91,9 +91,9 @@ def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract:
     local = {f.name: f for f in module.facts.functions}
     spoken = {"step", "backward", *contract.method_names}
     return any(
-        writes_to_rows(f) or words_of(f) & spoken
+        writes_to_rows(f) or ir.names_in(f) & spoken
         for function in functions
-        for f in (function, *(local[word] for word in words_of(function) & local.keys()))
+        for f in (function, *(local[word] for word in ir.names_in(function) & local.keys()))
     )
 
 
@@ -115,26 +115,8 @@ def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]
         for function in owner.facts.functions:
             methods.setdefault(function.name, (function, owner))
     for name, found in methods.items():
-        if name != "__init__" and not any(name in words_of(f) for f in functions if f.name != name):
+        if name != "__init__" and not any(name in ir.names_in(f) for f in functions if f.name != name):
             yield found
-
-
-@cache
-def words_of(function: ir.FunctionFacts) -> frozenset[str]:
-    """Names and attributes in a function's body."""
-    words: set[str] = set()
-    for node in ir.nodes(function.body):
-        match node:
-            case ir.Name(id=word) | ir.Attribute(name=word):
-                words.add(word)
-    return frozenset(words)
-
-
-@cache
-def literals_of(function: ir.FunctionFacts) -> frozenset[str]:
-    """String literals in a function's body."""
-    literals = (n.value for n in ir.nodes(function.body) if isinstance(n, ir.Literal))
-    return frozenset(value for value in literals if isinstance(value, str))
 
 
 def training_words(contract: Contract) -> frozenset[str]:
@@ -422,7 +404,7 @@ class Program(Run):
         return self._parts[cls]
 
     def _matters(self, function: ir.FunctionFacts, arguments: list[Value]) -> bool:
-        if self._words & (words_of(function) | literals_of(function)) or writes_to_rows(function):
+        if self._words & ir.words_in(function) or writes_to_rows(function):
             return True
         return any(self._is_spoken(a) for a in arguments)
 

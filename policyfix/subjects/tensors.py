@@ -18,6 +18,8 @@ from policyfix.values import (
     Unknown,
     Value,
     key_of,
+    keywords,
+    positional,
     walk,
 )
 
@@ -117,11 +119,11 @@ def created_without_device(call: Called) -> bool:
     """Whether a call makes a tensor with at least one dimension on the default device."""
     if call.name not in CREATORS:
         return False
-    named = {a.op for a in call.arguments if isinstance(a, Term) and a.op.startswith("=")}
+    named = keywords(call.arguments).keys()
     placed = any(isinstance(g, Term) and g.op == "torch.device" for g in call.guards)
-    if placed or named & {"=device", "=out", "=**"}:
+    if placed or named & {"device", "out", "**"}:
         return False
-    content = [a for a in call.arguments if not (isinstance(a, Term) and a.op.startswith("="))]
+    content = positional(call.arguments)
     if call.name == "torch.tensor":
         return bool(content) and isinstance(content[0], Group) and bool(content[0].items)
     return bool(content) and not (isinstance(content[0], Group) and not content[0].items)

@@ -18,8 +18,6 @@ from policyfix.subjects.program import (
     is_rows,
     is_td,
     is_tensor,
-    literals_of,
-    words_of,
 )
 from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
 from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, storage, walk
@@ -140,7 +138,7 @@ class Trainer:
         return value.cls.inherits(self.contract.base) or (
             forward is not None
             and value.cls.defines(self.contract.clip_method) is True
-            and self.contract.observation_key in literals_of(forward[0])
+            and self.contract.observation_key in ir.strings_in(forward[0])
         )
 
     @cached_property
@@ -166,7 +164,7 @@ class Trainer:
                 return False
             if isinstance(receiver, Thing) and receiver.cls is not None:
                 found = receiver.cls.find(call.name)
-                return found is None or bool(self.contract.method_names & words_of(found[0]))
+                return found is None or bool(self.contract.method_names & ir.names_in(found[0]))
             return True
         given = (*call.arguments, *(value for _, value in call.keywords))
         if not any(set(roots(a)) & self.policies for a in given if not _is_derived(a)):
@@ -293,7 +291,7 @@ class Trainer:
         optimizers = {o for s in self.steps if s.receiver is not None for o in options(s.receiver)}
         return (
             bool(self.zeroings)
-            or any("grad" in words_of(f) for f, _ in self.code.functions)
+            or any("grad" in ir.names_in(f) for f, _ in self.code.functions)
             or any(c.name in ("backward", "step") and c.keywords for c in self.calls)
             or any(
                 optimizers & set(options(a))

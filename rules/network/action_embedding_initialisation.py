@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.action_head import embeddings, logits
-from policyfix.subjects.network import keyword
 from policyfix.trace import Escape, InPlace, Rebound
-from policyfix.values import Const, Term, Thing, Value, walk
+from policyfix.values import Const, Term, Thing, Value, keyword, walk
 
 
 class ActionEmbeddingInitialisation(Rule[PolicyClass]):

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.network import adjacent_affine, argument, keyword
+from policyfix.subjects.network import adjacent_affine
 from policyfix.trace import Place
-from policyfix.values import MODULE_CONTAINERS, Const, Group, Term, Value, options, walk
+from policyfix.values import MODULE_CONTAINERS, Const, Group, Term, Value, argument, keyword, options, walk
 
 
 class AdjacentAffineLayers(Rule[PolicyClass]):

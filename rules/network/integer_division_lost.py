@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from policyfix.project import External
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.network import keyword
 from policyfix.trace import InPlace, Place, Trace
-from policyfix.values import VIEWS, Const, Either, Ref, Term, Value, key_of, options
+from policyfix.values import VIEWS, Const, Either, Ref, Term, Value, key_of, keyword, options
 
 
 class IntegerDivisionLost(Rule[PolicyClass]):

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.action_head import EMBEDDING, logits
-from policyfix.subjects.network import argument
 from policyfix.trace import Place
-from policyfix.values import Const, Term, Value, options
+from policyfix.values import Const, Term, Value, argument, options
 
 
 class LogitCountMismatch(Rule[PolicyClass]):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Escape, InPlace, Rebound
-from policyfix.values import Const, Term, walk
+from policyfix.values import Const, Term, argument, walk
 
 
 class RandomPaddingRow(Rule[PolicyClass]):
@@ -75,11 +75,7 @@ def _table(write: InPlace) -> Term | None:
 
 
 def _pads(table: Term) -> bool:
-    given = [a for a in table.args[1:] if not (isinstance(a, Term) and a.op.startswith("="))]
-    padding = given[2] if len(given) > 2 else None
-    for argument in table.args:
-        if isinstance(argument, Term) and argument.op == "=padding_idx":
-            padding = argument.args[0]
+    padding = argument(table, 2, "padding_idx")
     return isinstance(padding, Const) and isinstance(padding.value, int)
 
 

@@ -5,9 +5,20 @@ from math import prod
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.network import keyword
 from policyfix.trace import InPlace, KeyRead, Place
-from policyfix.values import VIEWS, Const, Group, Term, Value, comes_from, is_tensordict, options, walk
+from policyfix.values import (
+    VIEWS,
+    Const,
+    Group,
+    Term,
+    Value,
+    comes_from,
+    is_tensordict,
+    keyword,
+    options,
+    positional,
+    walk,
+)
 
 
 class UncheckedTokenBounds(Rule[PolicyClass]):
@@ -203,7 +214,7 @@ def _sizes(box: Value) -> list[int | None] | None:
         return None
     shape = keyword(box, "size")
     if shape is None:
-        given = [a for a in box.args if not (isinstance(a, Term) and a.op.startswith("="))]
+        given = positional(box.args)
         given = given[1:] if box.op == "new_zeros" else given
         shape = given[0] if given and isinstance(given[0], Group) else Group(tuple(given))
     items = shape.items if isinstance(shape, Group) else ()
