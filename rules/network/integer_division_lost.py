@@ -109,7 +109,7 @@ def _holds_integers(value: Value, policy: PolicyClass) -> bool:
         dtypes = [a for a in value.args[1:] if isinstance(a, Ref)]
         if dtypes:
             return _is_integer_dtype(dtypes[0])
-        moved = all(_is_device(a) for a in value.args[1:])
+        moved = all(_is_device(a) or _is_manner(a) for a in value.args[1:])
         return moved and _holds_integers(value.args[0], policy)
     if value.op == "torch.where" and len(value.args) == 3:
         return all(_holds_integers(v, policy) or _is_whole(v) for v in value.args[1:])
@@ -122,12 +122,23 @@ def _is_whole(value: Value) -> bool:
     return isinstance(value, Const) and isinstance(value.value, int)
 
 
+def _is_manner(value: Value) -> bool:
+    """Whether an argument of `to` says how to copy, not to what."""
+    return isinstance(value, Term) and value.op in ("=non_blocking", "=copy", "=memory_format")
+
+
 def _is_device(value: Value) -> bool:
-    if isinstance(value, Term) and value.op == "=device":
-        return True
-    return (isinstance(value, Const) and isinstance(value.value, str)) or (
-        isinstance(value, Term) and value.op == ".device"
-    )
+    """Whether a value names a device, and so no dtype: text, `torch.device(...)`, `x.device`, and what was
+    brought in under that name."""
+    match value:
+        case Either(options=choices):
+            return all(_is_device(choice) for choice in choices)
+        case Const(value=str() | None) | Term(op="=device" | ".device" | "torch.device"):
+            return True
+        case Term(op="attribute" | "parameter", args=(*_, Const(value="device"))):
+            return True
+        case _:
+            return False
 
 
 def _is_integer_dtype(value: Value) -> bool:
