@@ -43,6 +43,7 @@ class Contract:
     clip_range: str
     l2_method: str
     parameters: tuple[tuple[str, float | int | str | bool | None], ...]
+    environment: tuple[tuple[str, str], ...]  # empty: the environment says nothing
     encode: str
     decode: str
     to_index: str
@@ -111,6 +112,7 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         clip_range=data["weights"]["clip_range"],
         l2_method=data["weights"]["l2_method"],
         parameters=tuple(data["constructor"]["parameters"].items()),
+        environment=tuple(data.get("environment", {}).items()),
         encode=data["net"]["encode"],
         decode=data["net"]["decode"],
         to_index=data["actions"]["to_index"],

@@ -1,0 +1,132 @@
+"""Boxes that observation tokens are written into: where, at which places, and how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policyfix.subjects.policy import PolicyClass
+from policyfix.trace import InPlace, Place
+from policyfix.values import (
+    VIEWS,
+    Const,
+    Group,
+    Term,
+    Value,
+    comes_from,
+    keyword,
+    options,
+    positional,
+    walk,
+)
+
+_SCATTERING = frozenset("scatter scatter_add scatter_reduce index_put index_add".split())
+_ARITHMETIC = VIEWS | frozenset(
+    "+ - * & >> << // % long int short to float type clone index where masked_fill torch.where mul add "
+    "torch.add torch.mul torch.bitwise_and torch.bitwise_right_shift einops.rearrange detach each "
+    "torch.clone torch.masked_fill torch.stack torch.cat".split()
+)
+NIBBLE = 16  # what four bits can say
+BYTE = 256
+ROOM = {"rows": NIBBLE, "columns": NIBBLE, "attributes": BYTE, "coordinates": BYTE}
+
+
+@dataclass(frozen=True, slots=True)
+class BoxWrite:
+    """A write into `box` at places that are computed, not written in the source."""
+
+    place: Place
+    box: Value
+    index: Value
+
+
+def box_writes(policy: PolicyClass) -> Iterator[BoxWrite]:
+    """Writes at computed places, in either mode."""
+    for trace in policy.traces:
+        for write in trace.of(InPlace):
+            if write.how == "subscript" and isinstance(write.mask, Group):
+                yield BoxWrite(write.place, write.target, write.mask)
+            elif write.operation.removesuffix("_") in _SCATTERING and len(write.arguments) > 1:
+                yield BoxWrite(write.place, write.target, write.arguments[1])
+    for term in policy.forward_terms:
+        if term.op.removeprefix("torch.") in _SCATTERING and len(term.args) > 2:
+            place = policy.made(term)
+            if place is not None:
+                yield BoxWrite(place, term.args[0], term.args[2])
+
+
+def quantities(value: Value, key: str) -> set[str]:
+    """Which parts of a token a number is computed from: its rows and columns, or the byte of both, and its
+    attributes."""
+    found: set[str] = set()
+    todo, seen = [value], set[Value]()
+    while todo:
+        current = todo.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if isinstance(current, Group):
+            todo.extend(current.items)
+            continue
+        for option in options(current):
+            if not isinstance(option, Term):
+                continue
+            name = _quantity(option, key)
+            if name is not None:
+                found.add(name)
+            elif option.op in ("where", "torch.where") and len(option.args) == 3:
+                todo.extend(
+                    option.args[1:] if option.op == "torch.where" else (option.args[0], option.args[2])
+                )
+            elif option.op in ("index", "masked_fill", "torch.masked_fill"):
+                todo.append(option.args[0])
+            elif option.op in _ARITHMETIC:
+                todo.extend(option.args)
+    return found
+
+
+def _quantity(term: Term, key: str) -> str | None:
+    """The part of a token that a term is, if it is just one."""
+    column = _column(term, key)
+    if column == 1:
+        return "attributes"
+    if column == 0:
+        return "coordinates"
+    high = term.op in (">>", "//") and term.args[-1] in (Const(4), Const(NIBBLE))
+    low = term.op in ("&", "%") and term.args[-1] in (Const(NIBBLE - 1), Const(NIBBLE))
+    bits = [part for part in walk(term, _is_bits) if isinstance(part, Term)]
+    if not (high or low) or not any(_column(part, key) == 0 for part in bits):
+        return None
+    return "rows" if any(part.op in (">>", "//") for part in bits) else "columns"
+
+
+def _is_bits(term: Term) -> bool:
+    return term.op in _ARITHMETIC and term.op != "index"
+
+
+def _column(term: Term, key: str) -> int | None:
+    """The byte of a token that is picked: `tokens[..., 0]`, `tokens.select(-1, 0)`, `tokens.unbind(-1)`."""
+    match term:
+        case Term(op="index", args=(tokens, Group(items=(*_, Const(value=0 | 1 as column))))):
+            return column if comes_from(tokens, key) else None
+        case Term(op="select", args=(tokens, Const(value=-1 | 2), Const(value=0 | 1 as column))):
+            return column if comes_from(tokens, key) else None
+        case Term(
+            op="index", args=(Term(op="each", args=(Term(op="unbind"),)) as each, Const(value=0 | 1 as c))
+        ):
+            return c if comes_from(each, key) else None
+        case _:
+            return None
+
+
+def sizes(box: Value) -> list[int | None] | None:
+    """The sizes of a tensor that was made in place; None for those that are not numbers in the source."""
+    if not isinstance(box, Term) or box.op not in ("torch.zeros", "new_zeros", "torch.full", "torch.empty"):
+        return None
+    shape = keyword(box, "size")
+    if shape is None:
+        given = positional(box.args)
+        given = given[1:] if box.op == "new_zeros" else given
+        shape = given[0] if given and isinstance(given[0], Group) else Group(tuple(given))
+    items = shape.items if isinstance(shape, Group) else ()
+    return [i.value if isinstance(i, Const) and isinstance(i.value, int) else None for i in items]

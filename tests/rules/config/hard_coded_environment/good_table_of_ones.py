@@ -1,0 +1,23 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+
+class Forager(nn.Module):
+    def __init__(self, env):
+        super().__init__()
+        self.register_buffer("norms", torch.tensor([1.0, 1.0, 1.0, 1.0]))
+        self.embed = nn.LazyLinear(64)
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        tokens = td["env_obs"]
+        box = tokens[..., 2].float() / self.norms[tokens[..., 1].long()]
+        out = self.embed(box.flatten(1)).relu()
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td
