@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from policyfix.finding import Finding, Fix, Severity, Tier
@@ -35,13 +35,13 @@ class Rule(ABC, Generic[S]):
     name: ClassVar[str]
     severity: ClassVar[Severity] = Severity.ERROR
     preview: ClassVar[bool] = False  # off by default: not yet free of false alarms
-    on: ClassVar[type]  # the kind of subject that it asks, from `Rule[PolicyClass]`
+    on: ClassVar[type | UnionType]  # the kinds of subject that it asks, from `Rule[PolicyClass | Factory]`
 
     def __init_subclass__(cls, **keywords: object) -> None:
         super().__init_subclass__(**keywords)
         for base in getattr(cls, "__orig_bases__", ()):
             kinds = get_args(base)
-            if get_origin(base) is Rule and isinstance(kinds[0], type):
+            if get_origin(base) is Rule and isinstance(kinds[0], (type, UnionType)):
                 cls.on = kinds[0]
 
     @abstractmethod

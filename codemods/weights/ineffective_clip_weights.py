@@ -5,16 +5,18 @@ import libcst as cst
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rule import Finding
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.weights import RANGE, clipping
 
 
-class BoundByConfig(Codemod[PolicyClass]):
+class BoundByConfig(Codemod[PolicyClass | Factory]):
     """Lets an empty `clip_weights` clamp to the clip range that the constructor keeps."""
 
     answers = ("PF302",)
 
-    def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
+    def plan(self, finding: Finding, policy: PolicyClass | Factory, tree: SourceTree) -> Plan | Refusal:
+        if isinstance(policy, Factory):
+            return Refusal("give the policies a clip_weights of their own: PF301 says where one is missing")
         contract = policy.contract
         built = clipping(policy)
         if built is None or built.construction.heap.get((built.instance, contract.clip_range)) != RANGE:

@@ -87,10 +87,16 @@ class Factory:
             return missing
         return tuple(n for n in missing if all(self._takes(c, n) is True for c in build.classes))
 
+    @cached_property
+    def policies(self) -> tuple[PolicyClass, ...]:
+        """The classes that may be built."""
+        built = dict.fromkeys(cls for build in self.builds for cls in build.classes)
+        return tuple(PolicyClass(cls, self.contract) for cls in built)
+
     def builds_policies(self, build: Build) -> bool:
         """Whether every class that may be built serves the contract's trainer. A component of a policy may
         read the observation too, but its outputs are not what the trainer reads."""
-        return all(PolicyClass(cls, self.contract).is_contract for cls in build.classes)
+        return all(policy.is_contract for policy in self.policies if policy.cls in build.classes)
 
     def _takes(self, cls: LinkedClass, name: str) -> bool | None:
         return PolicyClass(cls, self.contract).takes(name)

@@ -119,7 +119,7 @@ def number(bound: Value) -> float | None:
         case Term(op="*", args=(left, right)):
             a, b = number(left), number(right)
             return None if a is None or b is None else a * b
-        case Term(op=op, args=(inner,)) if op == "float" or op.startswith("="):
+        case Term(op=op, args=(inner,)) if op in ("float", "detach") or op.startswith("="):
             return number(inner)
         case _:
             return None

@@ -3,20 +3,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.policy import Configured
 from policyfix.subjects.weights import clamps, clipping, follows_config, is_fixed
+from policyfix.subjects.wrapper import wrapper
 from policyfix.trace import Called, Escape, Place
 from policyfix.values import Const, Term, Value
 
 
-class IneffectiveClipWeights(Rule[PolicyClass]):
+class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
     """A policy's `clip_weights` cannot do what its config says.
 
     ## What it does
     Reports a contract policy whose `clip_weights` does nothing whatever `clip_range` the config gives (an
     empty body, a clamped copy that is dropped, a range that the constructor never sets), and one that clamps
-    to a range of its own. It stays silent where a method or another file may set the range later.
+    to a range of its own. It stays silent where a method or another file may set the range later. Of a module
+    around a factory it reports the range of its own that it clamps a policy to which the factory builds
+    without `clip_weights`.
 
     ## Why it matters
     The trainer calls the method after every optimizer step and trusts it. The config says that the weights
@@ -41,15 +44,36 @@ class IneffectiveClipWeights(Rule[PolicyClass]):
     Safe: a `clip_range` of 0, the default, switches it off.
 
     ## Source
-    Metta-AI/metta at 593aef6695: `Fast` has an empty `clip_weights`, the others clamp two heads to ±1.
+    Metta-AI/metta at 593aef6695: `Fast` has an empty `clip_weights`, the others clamp two heads to ±1; at
+    cef2d0434a: `MettaAgent` clamps all weights of such policies to ±1 (divergence B08).
     """
 
     code = "PF302"
     name = "ineffective-clip-weights"
 
-    def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        if not policy.is_contract:
+    def check(self, subject: PolicyClass | Factory) -> Iterator[Finding]:
+        if isinstance(subject, Factory):
+            yield from self._check_wrapper(subject)
+        elif subject.is_contract:
+            yield from self._check_policy(subject)
+
+    def _check_wrapper(self, factory: Factory) -> Iterator[Finding]:
+        around = wrapper(factory)
+        if around is None:
             return
+        method, option = factory.contract.clip_method, factory.contract.clip_range
+        clamp = next(around.clamps(delegates=False), None)
+        bare = [p for p in factory.policies if p.is_contract and p.defines(method) is False]
+        if clamp is not None and bare:
+            names = ", ".join(sorted(policy.name for policy in bare))
+            yield self.finding(
+                clamp.place,
+                f"clamps policies without {method} ({names}) to a range of its own: the config's {option} "
+                "has no effect",
+                factory,
+            )
+
+    def _check_policy(self, policy: PolicyClass) -> Iterator[Finding]:
         found, built = policy.cls.find(policy.contract.clip_method), clipping(policy)
         if found is None or built is None or self._defect(policy, built) is None:
             return

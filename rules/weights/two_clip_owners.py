@@ -3,19 +3,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import Factory, PolicyClass
+from policyfix.subjects.policy import Configured
 from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
+from policyfix.subjects.wrapper import wrapper
 from policyfix.trace import Branch
 from policyfix.values import Const, Thing
 
 
-class TwoClipOwners(Rule[PolicyClass]):
+class TwoClipOwners(Rule[PolicyClass | Factory]):
     """A wrapper and the policy in it both clip the same weights, to different ranges.
 
     ## What it does
     Reports a clamp over all weights of a contract policy where the policy or a net in it has, in the same
-    call of `clip_weights`, clamped some of them to another range. Both ranges must be known, as numbers or as
-    multiples of the config's `clip_range`.
+    call of `clip_weights`, clamped some of them to another range; and over the policy that a factory's module
+    keeps, where a class that the factory builds has clamped itself. Both ranges must be known, as numbers or
+    as multiples of the config's `clip_range`.
 
     ## Why it matters
     The narrower range wins, whichever it is: the config's range describes half of the network at best, and
@@ -45,18 +48,32 @@ class TwoClipOwners(Rule[PolicyClass]):
     code = "PF304"
     name = "two-clip-owners"
 
-    def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        if not policy.is_contract:
+    def check(self, subject: PolicyClass | Factory) -> Iterator[Finding]:
+        if isinstance(subject, Factory):
+            yield from self._check_wrapper(subject)
+        elif subject.is_contract:
+            yield from self._check_policy(subject)
+
+    def _check_wrapper(self, factory: Factory) -> Iterator[Finding]:
+        around = wrapper(factory)
+        outer = None if around is None else next(around.clamps(delegates=True), None)
+        if around is None or outer is None or not around.delegates():
             return
+        for policy in factory.policies:
+            built = clipping(policy) if policy.is_contract else None
+            if built is not None and any(_differ(inner, outer) for inner in _certain(built)):
+                yield self.finding(
+                    outer.place,
+                    f"clamps weights that {policy.name} has clamped to another range: the narrower wins",
+                    factory,
+                )
+                return
+
+    def _check_policy(self, policy: PolicyClass) -> Iterator[Finding]:
         built = clipping(policy)
         if built is None:
             return
-        open_tests = [e for e in built.trace.of(Branch) if not isinstance(e.test, Const)]
-        certain = [
-            clamp
-            for clamp in clamps(built.trace)
-            if clamp is not None and not any(e.order < clamp.write.order < e.end for e in open_tests)
-        ]
+        certain = _certain(built)
         for clamp in certain:
             if owner(clamp.target) is not built.instance:
                 continue
@@ -68,6 +85,16 @@ class TwoClipOwners(Rule[PolicyClass]):
                     policy,
                 )
                 return
+
+
+def _certain(built: Configured) -> list[Clamp]:
+    """The clamps that no open test decides about."""
+    tests = [e for e in built.trace.of(Branch) if not isinstance(e.test, Const)]
+    return [
+        clamp
+        for clamp in clamps(built.trace)
+        if clamp is not None and not any(e.order < clamp.write.order < e.end for e in tests)
+    ]
 
 
 def _differ(one: Clamp, other: Clamp) -> bool:

@@ -1,0 +1,157 @@
+"""A `Wrapper` is the module around a factory: it keeps what is built, and clips it or lets it clip itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policyfix.facts import ir
+from policyfix.project import Found, LinkedClass
+from policyfix.subjects.factory import Factory
+from policyfix.subjects.policy import PolicyClass
+from policyfix.subjects.weights import Clamp, clamps, clipping, follows_config, is_as_written, is_fixed
+from policyfix.trace import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A module whose method `clip` bounds the weights of the policy in `self.attribute`."""
+
+    policy: PolicyClass  # the module itself
+    attribute: str
+    clip: Found
+
+    @property
+    def place(self) -> Place:
+        return self.policy.place(*self.clip)
+
+    def clamps(self, delegates: bool) -> Iterator[Clamp]:
+        """The clamps to a fixed range that certainly run: where the kept policy has a clip method of its own,
+        or where it has none."""
+        function, owner = self.clip
+        run = tuple(self._run(function.body, delegates))
+        built = clipping(self.policy, [self.attribute])
+        for clamp in () if built is None else clamps(built.trace):
+            if clamp is None or follows_config(clamp) or not all(map(is_fixed, clamp.bounds)):
+                continue
+            here = clamp.place.path == owner.module.path and clamp.place.function is function
+            if here and self._reaches_all(run, clamp):
+                yield clamp
+
+    def delegates(self) -> bool:
+        """Whether the clip method of a kept policy that has one is certainly called."""
+        name = self.clip[0].name
+        own = ir.Attribute(self._kept, name)
+        return any(
+            isinstance(node, ir.Call) and node.function == own
+            for node in ir.nodes(tuple(self._run(self.clip[0].body, True)))
+        )
+
+    @property
+    def _kept(self) -> ir.Expr:
+        receiver = self.clip[0].parameters[0].name
+        return ir.Attribute(ir.Name(receiver), self.attribute)
+
+    def _reaches_all(self, run: tuple[ir.Stmt, ...], clamp: Clamp) -> bool:
+        """Whether a clamp stands in a loop over all parameters of the kept policy."""
+        loops = {ir.Attribute(self._kept, name) for name in ("parameters", "named_parameters")}
+        return any(
+            isinstance(inner, ir.Call) and inner.span == clamp.place.span
+            for node in ir.nodes(run)
+            if isinstance(node, ir.Loop)
+            and isinstance(node.iterable, ir.Call)
+            and node.iterable.function in loops
+            for inner in ir.nodes(node.body)
+        )
+
+    def _run(self, body: tuple[ir.Stmt, ...], delegates: bool) -> Iterator[ir.Stmt]:
+        """The statements that certainly run, one of the two kinds of policy being kept; a branch that is not
+        decided ends them where it may end the method, else it is left out."""
+        for statement in body:
+            if isinstance(statement, ir.If):
+                answer = self._truth(statement.test, delegates)
+                if answer is None:
+                    if _may_end((statement,)):
+                        return
+                    continue
+                inner = statement.body if answer else statement.orelse
+                yield from self._run(inner, delegates)
+                if _may_end(inner):
+                    return
+            elif isinstance(statement, (ir.Loop, ir.With)):
+                if not any(isinstance(node, (ir.If, ir.Try)) for node in ir.nodes(statement.body)):
+                    yield statement
+            elif isinstance(statement, (ir.Assign, ir.Evaluate)):
+                yield statement
+            else:
+                return
+
+    def _truth(self, test: ir.Expr, delegates: bool) -> bool | None:
+        """What a test says of the kept policy: whether it is there, and whether it has a clip method."""
+        match test:
+            case ir.Call(function=ir.Name(id="hasattr"), arguments=(first, second)):
+                asked = first.value == self._kept and second.value == ir.Literal(self.clip[0].name)
+                return delegates if asked else None
+            case ir.Comparison(left=left, operators=(operator,), rights=(ir.Literal(value=None),)):
+                known = left == self._kept and operator in ("is", "is not")
+                return operator == "is not" if known else None
+            case ir.Operation(operator="not", operands=(inner,)):
+                answer = self._truth(inner, delegates)
+                return None if answer is None else not answer
+            case ir.Operation(operator="and" | "or" as operator, operands=operands):
+                answers = [self._truth(operand, delegates) for operand in operands]
+                decisive = operator == "or"
+                if decisive in answers:
+                    return decisive
+                return None if None in answers else not decisive
+            case _:
+                return None
+
+
+def _may_end(body: tuple[ir.Stmt, ...]) -> bool:
+    return any(isinstance(node, (ir.Return, ir.Raise, ir.Jump)) for node in ir.nodes(body))
+
+
+def wrapper(factory: Factory) -> Wrapper | None:
+    """The module that a factory is a method of, where it keeps what the factory builds and clips it."""
+    cls = _class_of(factory)
+    if cls is None or not cls.is_module or cls.unknown or cls.is_rebuilt:
+        return None
+    clip = cls.find(factory.contract.clip_method)
+    attribute = _kept_in(cls, factory.function)
+    if clip is None or attribute is None or not is_as_written(clip) or not clip[0].parameters:
+        return None
+    return Wrapper(PolicyClass(cls, factory.contract), attribute, clip)
+
+
+def _class_of(factory: Factory) -> LinkedClass | None:
+    todo = list(factory.module.facts.classes)
+    while todo:
+        facts = todo.pop()
+        if factory.function in facts.functions:
+            return factory.module.project.link(facts, factory.module)
+        todo += facts.classes
+    return None
+
+
+def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
+    """The one attribute that is given what the factory returns, directly or through a name; the factory may
+    be the constructor."""
+    found: set[str] = set()
+    for function in cls.facts.functions:
+        if not function.parameters:
+            continue
+        receiver = ir.Name(function.parameters[0].name)
+        made = ir.Attribute(receiver, factory.name)
+        assigned = [node for node in ir.nodes(function.body) if isinstance(node, ir.Assign)]
+        names = {
+            target
+            for node in assigned
+            for target in node.targets
+            if isinstance(target, ir.Name) and isinstance(node.value, ir.Call) and node.value.function == made
+        }
+        for node in assigned:
+            built = isinstance(node.value, ir.Call) and node.value.function == made
+            if built or node.value in names:
+                found |= {t.name for t in node.targets if isinstance(t, ir.Attribute) and t.value == receiver}
+    return found.pop() if len(found) == 1 else None
