@@ -5,16 +5,16 @@ import libcst as cst
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rule import Finding, Tier
-from policyfix.subjects import PolicyClass
+from policyfix.subjects import AgentConfig, PolicyClass
 
 
-class LetGradientThrough(Codemod[PolicyClass]):
+class LetGradientThrough(Codemod[PolicyClass | AgentConfig]):
     """Reads the weights with their graph: without the `.data` or `.detach()` left of a minus sign."""
 
     answers = ("PF305",)
     tier = Tier.UNSAFE
 
-    def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
+    def plan(self, finding: Finding, subject: PolicyClass | AgentConfig, tree: SourceTree) -> Plan | Refusal:
         function = tree.find_function(finding.symbol)
         if function is None or function.decorators:
             return Refusal("the loss is computed elsewhere: let the gradient through by hand")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policyfix.facts import ir
 from policyfix.flow import NO_GRAD
-from policyfix.project import External, Found
+from policyfix.project import External, Found, LinkedClass
 from policyfix.subjects.policy import Configured, PolicyClass
 from policyfix.trace import InPlace, Place, Rebound, Store, Trace
 from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, walk
@@ -28,6 +28,8 @@ _COLLECTIONS = frozenset(
     for name in "parameters named_parameters modules named_modules children named_children".split()
 )
 NEW_PARAMETER = "new:torch.nn.Parameter"
+# What of a weight is no value of it.
+_SAYING_NO_VALUE = frozenset(".device .dtype .shape =device =dtype size dim numel".split())
 _CUTTING_THE_GRAPH = frozenset("detach item tolist numpy float int".split())
 
 
@@ -127,8 +129,66 @@ def number(bound: Value) -> float | None:
 
 def weights_in(value: Value, attached: bool) -> bool:
     """Whether a value is computed from a weight; with `attached`, so that a gradient reaches it."""
-    parts = walk(value, lambda term: not attached or term.op not in _CUTTING_THE_GRAPH)
-    return any(isinstance(p, Term) and (p.op == NEW_PARAMETER or _holds(p)) for p in parts)
+    return _made_of(value, attached, lambda term: term.op == NEW_PARAMETER or _holds(term))
+
+
+def later_weights_in(value: Value, attached: bool, cls: LinkedClass) -> bool:
+    """The same for a class whose layers are made later, in a method of their own: `self.net.weight` is a
+    weight whatever `self.net` will be, and every attribute may be one that is not always cut from the graph.
+    """
+
+    def is_one(term: Term) -> bool:
+        match term:
+            case Term(op="attribute", args=(Thing(), Const(value=str(name)))):
+                return attached and not _is_cut(name, cls)
+            case _:
+                return term.op in (NEW_PARAMETER, ".weight", ".bias") or _holds(term)
+
+    def is_kept_layer(term: Term) -> bool:
+        return term.op in (".weight", ".bias")
+
+    return _made_of(value, attached, is_one, is_kept_layer)
+
+
+def _is_cut(attribute: str, cls: LinkedClass) -> bool:
+    """Whether all that a class ever gives an attribute is a constant or a tensor without a graph."""
+    target = ir.Attribute(ir.Name("self"), attribute)
+    given = [
+        node.value
+        for owner in cls.linked
+        for function in owner.facts.functions
+        for node in ir.nodes(function.body)
+        if isinstance(node, ir.Assign) and target in node.targets
+    ]
+    return bool(given) and all(map(_has_no_graph, given))
+
+
+def _has_no_graph(value: ir.Expr) -> bool:
+    """`None`, `1.0`, `x.data`, `x.detach().clone()`."""
+    while True:
+        match value:
+            case ir.Literal() | ir.Attribute(name="data"):
+                return True
+            case ir.Call(function=ir.Attribute(value=inner, name=name)):
+                if name == "detach":
+                    return True
+                if name not in ("clone", "to", "cpu", "cuda", "float"):
+                    return False
+                value = inner
+            case _:
+                return False
+
+
+def _made_of(
+    value: Value,
+    attached: bool,
+    is_one: Callable[[Term], bool],
+    closed: Callable[[Term], bool] = lambda _: False,
+) -> bool:
+    """Whether something is part of a value, through what hands values on; `closed` is not looked into."""
+    barred = _SAYING_NO_VALUE | (_CUTTING_THE_GRAPH if attached else frozenset())
+    parts = walk(value, lambda term: term.op not in barred and not closed(term))
+    return any(isinstance(p, Term) and is_one(p) for p in parts)
 
 
 def is_weight(value: Value) -> bool:

@@ -3,17 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
-from policyfix.subjects import PolicyClass
-from policyfix.subjects.weights import is_as_written, weights_in
-from policyfix.values import Unknown, walk
+from policyfix.subjects import AgentConfig, PolicyClass
+from policyfix.subjects.weights import is_as_written, later_weights_in, weights_in
+from policyfix.trace import Escape, Place, Unfollowed
+from policyfix.values import Method, Unknown, walk
 
 
-class GradientFreeL2Init(Rule[PolicyClass]):
+class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
     """The loss that should draw weights to their initial values carries no gradient.
 
     ## What it does
     Reports an `l2_init_loss` of a contract policy that reads its weights only through `.data`, `.detach()`,
-    `.item()` or under `no_grad`.
+    `.item()` or under `no_grad`; also of a component that an agent config names.
 
     ## Why it matters
     The trainer adds the term to its loss, and the log shows it rise. Its gradient is zero, so it never pulls:
@@ -41,20 +42,44 @@ class GradientFreeL2Init(Rule[PolicyClass]):
     code = "PF305"
     name = "gradient-free-l2-init"
 
-    def check(self, policy: PolicyClass) -> Iterator[Finding]:
+    def check(self, subject: PolicyClass | AgentConfig) -> Iterator[Finding]:
+        if isinstance(subject, PolicyClass):
+            judged = [subject] if subject.is_contract else []
+        else:
+            classes = dict.fromkeys(c.target for c in subject.components.values() if c.target is not None)
+            judged = [PolicyClass(cls, subject.contract) for cls in classes]
+        method = subject.contract.l2_method
+        for place in dict.fromkeys(map(self._at_fault, judged)):
+            if place is not None:
+                yield self.finding(
+                    place,
+                    f"{method} reads its weights without their graph: it has no gradient and pulls nothing",
+                    subject,
+                )
+
+    @staticmethod
+    def _at_fault(policy: PolicyClass) -> Place | None:
+        """Where the loss stands, if all weights in it are cut from the graph."""
         method = policy.contract.l2_method
         found = policy.cls.find(method)
-        if found is None or not is_as_written(found) or not policy.is_contract or policy.is_open:
-            return
-        built = policy.configured({}, method)
-        if built is None or not built.trace.is_followed:
-            return
-        loss = built.trace.returned
-        if any(isinstance(part, Unknown) for part in walk(loss)):
-            return
-        if weights_in(loss, attached=False) and not weights_in(loss, attached=True):
-            yield self.finding(
-                policy.place(*found),
-                f"{method} reads its weights without their graph: it has no gradient and pulls nothing",
-                policy,
-            )
+        if found is None or not is_as_written(found) or policy.is_open:
+            return None
+        # A component gets its layers, and the weights that it starts from, when its sources are known.
+        built = policy.configured({}, method, () if policy.is_contract else policy.resettable)
+        if built is None:
+            return None
+        trace, loss = built.trace, built.trace.returned
+        if trace.of(Escape) or any(isinstance(part, Unknown) for part in walk(loss)):
+            return None
+        if policy.is_contract:
+            opaque = bool(trace.of(Unfollowed))
+            cut = weights_in(loss, attached=False) and not weights_in(loss, attached=True)
+        else:
+            opaque = not all(_asks_a_weight(call, policy) for call in trace.of(Unfollowed))
+            cut = later_weights_in(loss, False, policy.cls) and not later_weights_in(loss, True, policy.cls)
+        return policy.place(*found) if cut and not opaque else None
+
+
+def _asks_a_weight(call: Unfollowed, policy: PolicyClass) -> bool:
+    """Whether what is called is a method of something computed from a weight, and so of a tensor."""
+    return isinstance(call.callee, Method) and later_weights_in(call.callee.receiver, False, policy.cls)
