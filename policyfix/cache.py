@@ -36,16 +36,19 @@ def stat(path: str | Path) -> Stat | None:
 
 
 def default_folder() -> Path:
-    """`POLICYFIX_CACHE_DIR`, else `policyfix` in the user's cache folder."""
-    named = os.environ.get("POLICYFIX_CACHE_DIR")
-    if named:
-        return Path(named)
+    """`policyfix` in the user's cache folder."""
     system = os.environ.get("LOCALAPPDATA") if os.name == "nt" else os.environ.get("XDG_CACHE_HOME")
     return Path(system or Path.home() / ".cache", "policyfix")
 
 
 def digest(*parts: object) -> str:
-    return blake2b(repr(parts).encode(errors="surrogatepass"), digest_size=16).hexdigest()
+    """A name for what is the same every time; bytes count as they are, all else as it is printed."""
+    name = blake2b(digest_size=16)
+    for part in parts:
+        data = part if isinstance(part, bytes) else repr(part).encode(errors="surrogatepass")
+        name.update(b"%d:" % len(data))
+        name.update(data)
+    return name.hexdigest()
 
 
 def _tool() -> str:

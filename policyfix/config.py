@@ -56,7 +56,11 @@ class Settings:
     require_reason: bool = _option(_FLAG, "Let a suppression count only with a reason after `--`.", False)
     contract: str | None = _option(_PATH, "The contract to check against (YAML).", None)
     baseline: str | None = _option(_PATH, "The findings that are known and not reported (JSON).", None)
-    output_format: str = _option({"type": "string", "enum": list(FORMATS)}, "How findings are shown.", "rich")
+    output_format: str | None = _option(
+        {"type": "string", "enum": list(FORMATS)},
+        "How findings are shown: unless it is said, rich on a terminal and concise elsewhere.",
+        None,
+    )
     source: Path | None = None  # the file that says so, where there is one
     root: Path = Path()
 

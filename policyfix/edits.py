@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
-from policyfix.facts.parsed import Parsed, parse
 from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
@@ -50,19 +51,22 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 class SourceTree:
     """A source text with its libcst tree, and the edits that can be made of it."""
 
-    def __init__(self, source: Source, parsed: Parsed | None = None) -> None:
-        """`parsed` is the tree of the source, where somebody has it already."""
+    def __init__(self, source: Source) -> None:
         self.source = source
         self.text = source.text
-        self._given = parsed
 
     @cached_property
-    def _parsed(self) -> Parsed:
-        return self._given or parse(self.text)
-
-    @property
     def module(self) -> cst.Module:
-        return self._parsed.module
+        return cst.parse_module(self.text)
+
+    @cached_property
+    def _positions(self) -> Mapping[cst.CSTNode, CodeRange]:
+        wrapper = MetadataWrapper(self.module, unsafe_skip_copy=True)
+        # Resolving metadata also walks the whole tree for providers that nobody asked for, which costs as
+        # much as the positions themselves; the provider's own generator, if libcst has it, leaves that out.
+        generate = getattr(PositionProvider(), "_gen", None)
+        found = wrapper.resolve(PositionProvider) if generate is None else generate(wrapper)
+        return cast("Mapping[cst.CSTNode, CodeRange]", found)
 
     @cached_property
     def _lines(self) -> list[tuple[int, int]]:
@@ -85,7 +89,7 @@ class SourceTree:
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
         """Start and end offset of a node, without the comments and blank lines before it."""
-        position = self._parsed.positions[node]
+        position = self._positions[node]
         return (
             self.offset(position.start.line, position.start.column),
             self.offset(position.end.line, position.end.column),
@@ -133,9 +137,10 @@ class SourceTree:
         return None
 
     def call_at(self, line: int, column: int, end_line: int, end_column: int) -> cst.Call | None:
-        """The call that stands exactly there; columns count from 1."""
-        place = self.offset(line, column - 1), self.offset(end_line, end_column - 1)
-        return next((call for call in self.calls(self.module) if self.span(call) == place), None)
+        """The call that stands exactly there, parentheses around it left out; columns count from 1."""
+        start, end = self.offset(line, column - 1), self.offset(end_line, end_column - 1)
+        around = [c for c in self.calls(self.module) if self.span(c.func)[0] == start]
+        return min((c for c in around if self.span(c)[1] >= end), key=lambda c: self.span(c)[1], default=None)
 
     @staticmethod
     def calls(node: cst.CSTNode) -> Iterator[cst.Call]:

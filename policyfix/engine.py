@@ -36,11 +36,13 @@ def check(
     processes: int = 1,
     selection: sources.Selection | None = None,
     with_dependants: bool = False,
+    with_fixes: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Checks the Python files under the paths, or those of a `selection` made of them. `rules` are those that
     run, `screen` decides what is told. A result has its subjects where one process did all of the work.
 
+    With fixes, findings say what a codemod offers: for that, libcst reads every file at fault once more.
     The `reader` may have begun its work, and may know of contents that are not on disk. With dependants,
     subclasses elsewhere in the project answer for what the given files made of them.
     """
@@ -64,10 +66,8 @@ def check(
     observing = [path for path in candidates if reader.observes(path)]
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
     candidates |= dict.fromkeys(index.builders(headers, observing, reader.data))
-    hearing = _Hearing(project, reader, contract, chosen, files)
+    hearing = _Hearing(project, reader, contract, chosen, files, with_fixes)
     shares = _shares([(reader.size(path), path) for path in [*candidates, *configs]], processes)
-    if len(shares) > 1 and reader.will_parse(candidates):
-        import libcst  # noqa: F401 - once for all processes
     elsewhere = [aside(partial(hearing.hear, share)) for share in shares[1:]]
     # The shares take about as long as one another: how far this one is tells how far all are.
     heard = [hearing.hear(shares[0], progress), *(join() for join in elsewhere)]
@@ -75,13 +75,10 @@ def check(
     problems = {path: problem for part in heard for path, problem in part.unreadable.items()}
     reader.finish_proof()
     problems |= reader.problems
+    unread = {Problem(e.path, e.line, e.reason) for e in selection.unreadable}
+    unread |= {Problem(files[p], said.line, said.message) for p, said in problems.items() if p in files}
+    is_whole = not unread and not any(part.failures for part in heard)
     result = Result(files=len(files), overlay=reader.overlay)
-    result.problems = [Problem(e.path, e.line, e.reason) for e in selection.unreadable]
-    result.problems += [problem for part in heard for problem in part.failures]
-    result.problems += [
-        Problem(files[p], problem.line, problem.message) for p, problem in problems.items() if p in files
-    ]
-    result.problems = sorted(set(result.problems), key=lambda p: (p.path, p.line or 0, p.message))
     if len(heard) == 1:
         result.subjects = hearing.subjects
     bases = {subject: shared for part in heard for subject, shared in part.bases.items()}
@@ -89,7 +86,9 @@ def check(
     if len(files) > len(given):
         found = [f for f in found if _stems_from(given, (f.subject_path, f.subject), bases)]
     commented = [(files[path], source) for path in python if (source := reader.commented(path)) is not None]
-    result.findings = _screened(found, hearing, screen, commented, is_whole=not result.problems)
+    result.findings = _screened(found, hearing, screen, commented, is_whole)
+    everything = unread.union(*(part.failures for part in heard), hearing.failures)
+    result.problems = sorted(everything, key=lambda p: (p.path, p.line or 0, p.message))
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = [path.absolute() for path in paths if path.is_dir()]
     absent = {p for h in heard for p in h.absent if not any(p.is_relative_to(folder) for folder in folders)}
@@ -150,6 +149,7 @@ class _Hearing:
     contract: Contract
     rules: list[Rule[Any]]
     files: Mapping[Path, str]
+    with_fixes: bool
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     failures: list[Problem] = field(default_factory=list)
 
@@ -157,14 +157,13 @@ class _Hearing:
         """All rules about all subjects of the files."""
         found: list[Finding] = []
         sizes = {path: self.reader.size(path) for path in paths}
-        done = 0
+        done, total = 0, sum(sizes.values())
         for path, size in sizes.items():
             if progress:
-                progress(done, sum(sizes.values()))
+                progress(done, total)
             done += size
             for subject in self._subjects_of(path):
                 found += self.ask(subject)
-            self.reader.forget()
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
@@ -210,9 +209,9 @@ class _Hearing:
 
     def offer(self, findings: list[Finding]) -> list[Finding]:
         """Each finding with the fix that a codemod offers for it, or why none does."""
-        if not findings:
-            return []
-        from policyfix.codemod import Refusal, SourceTree, plan  # needs libcst; a clean run does not
+        if not findings or not self.with_fixes:
+            return findings
+        from policyfix.codemod import Refusal, SourceTree, plan  # needs libcst
 
         trees: dict[str, SourceTree] = {}
         offered: list[Finding] = []
@@ -231,7 +230,7 @@ class _Hearing:
                 continue
             try:
                 if finding.path not in trees:
-                    trees[finding.path] = SourceTree(source, self.reader.tree(Path(finding.path)))
+                    trees[finding.path] = SourceTree(source)
                 outcome = plan(finding, self._subject(finding), trees[finding.path])
             except Exception as error:  # the finding stands, mended or not
                 if Path(finding.path).absolute() not in self.reader.problems:

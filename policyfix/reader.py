@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,11 +19,8 @@ from policyfix.cache import Cache, Stat, digest, stat
 from policyfix.finding import Problem
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from policyfix.contract import Contract
     from policyfix.facts import ir
-    from policyfix.facts.parsed import Parsed
 
 LARGEST = 2_000_000  # bytes: what is larger was not written by hand, and takes minutes to follow
 MUCH = 500_000  # bytes of Python whose syntax takes longer to check than a process to start
@@ -42,8 +40,6 @@ class Reader:
         self._cache = cache
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
         self._sources: dict[Path, sources.Source | None] = {}
-        self._trees: dict[Path, Parsed] = {}
-        self._fresh: dict[Path, cst.Module] = {}
         self._unproved: list[Path] = []
         self._proof: Callable[[], dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
@@ -95,30 +91,18 @@ class Reader:
         self._index[str(path.absolute())] = entry
         return entry
 
-    def will_parse(self, paths: Iterable[Path]) -> bool:
-        """Whether some of the files have facts that nobody has kept."""
-        for path in paths:
-            source = self.source(path)
-            if source is not None and not (self._cache and self._cache.holds(self._name(source, path))):
-                return True
-        return False
-
-    @staticmethod
-    def _name(source: sources.Source, path: Path) -> str:
-        return f"facts/{digest(source.data, str(path))}"
-
     def facts(self, path: Path) -> ir.ModuleFacts | None:
         source = self.source(path)
         if source is None:
             return None
-        name = self._name(source, path)
-        facts: ir.ModuleFacts | None = self._cache.load(name) if self._cache else None
+        if self._cache is None:
+            return self._lower(source, path)
+        name = f"facts/{digest(str(path), source.data)}"
+        facts: ir.ModuleFacts | None = self._cache.load(name)
         if facts is None:
             facts = self._lower(source, path)
-            if facts is not None and self._cache:
+            if facts is not None:
                 self._cache.keep(name, facts)
-        if facts is not None:
-            facts.ranges.find = lambda: self._ranges(path)
         return facts
 
     def _lower(self, source: sources.Source, path: Path) -> ir.ModuleFacts | None:
@@ -126,51 +110,14 @@ class Reader:
             reason = f"has more than {LARGEST // 1_000_000} MB, too much to be followed: exclude it"
             self.problems[path.absolute()] = Problem(str(path), None, reason)
             return None
-        # Imported here: where nothing has to be parsed, loading libcst would take longer than all else.
-        import libcst as cst
-
-        from policyfix.facts.lower import lower
+        from policyfix.facts.lower import extract  # a result that is recalled needs no facts
 
         try:
-            with _collector_paused():
-                tree = self._fresh[path.absolute()] = cst.parse_module(source.text)
-                return lower(tree, str(path))
-        except (cst.ParserSyntaxError, cst.CSTLogicError, SyntaxError, ValueError) as error:
-            # Libcst fails in several ways, and over literals that it does not look into, we do. Python's own
-            # message is the clearer one, where it refuses the file too.
-            refused = _syntax_error(source.data)
-            if refused is not None:
-                line, reason = refused.lineno, refused.msg
-            elif isinstance(error, cst.ParserSyntaxError):
-                line, reason = error.raw_line, error.message.splitlines()[0]
-            else:
-                line, reason = None, f"libcst cannot read it ({error})"
-            self.problems[path.absolute()] = Problem(str(path), line, f"is not valid Python: {reason}")
-        except RecursionError:
-            self.problems[path.absolute()] = Problem(str(path), None, "is nested too deeply to be read")
+            with _undisturbed():
+                return extract(source.text, str(path))
+        except _REFUSALS as error:
+            self.problems[path.absolute()] = _problem(source, path, error)
         return None
-
-    def _ranges(self, path: Path) -> list[ir.Range]:
-        from policyfix.facts.lower import ranges
-
-        return ranges(self.tree(path))
-
-    def forget(self) -> None:
-        """Drops trees that nobody has asked for: they are large."""
-        self._fresh.clear()
-
-    def tree(self, path: Path) -> Parsed:
-        """The tree of a file that has facts, with the positions of its nodes."""
-        from policyfix.facts.parsed import located, parse
-
-        path = path.absolute()
-        if path not in self._trees:
-            source = self.source(path)
-            assert source is not None
-            fresh = self._fresh.pop(path, None)
-            with _collector_paused():
-                self._trees[path] = parse(source.text) if fresh is None else located(fresh)
-        return self._trees[path]
 
     def size(self, path: Path) -> int:
         """Bytes of a file that can be read."""
@@ -214,11 +161,12 @@ class Reader:
             if source is None or len(source.data) > LARGEST:
                 continue  # a table of numbers may take gigabytes to parse, and holds no policy
             try:
-                refused = _syntax_error(source.data) is not None
-            except (ValueError, RecursionError, MemoryError):
-                refused = True
-            if refused:
-                self._lower(source, path)  # libcst reads newer syntax than the interpreter may know
+                with _undisturbed():
+                    # Parses, without the tree of Python objects that would take as long again.
+                    symtable(source.data, "", "exec")  # type: ignore[arg-type]
+            except _REFUSALS as error:
+                if not _is_newer(source.text, error):
+                    self.problems[path] = _problem(source, path, error)
         return self.problems
 
 
@@ -234,25 +182,45 @@ class _Entry:
     is_python: bool = False
 
 
-def _syntax_error(data: bytes) -> SyntaxError | None:
-    """What the interpreter says against a source."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            # Parses, without the tree of Python objects that would take as long again.
-            symtable(data, "", "exec")  # type: ignore[arg-type]
-        except SyntaxError as error:
-            return error
-    return None
+# How the interpreter says that it cannot read a source.
+_REFUSALS = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
+def _problem(source: sources.Source, path: Path, error: BaseException) -> Problem:
+    """What the interpreter says against a source, and what to do."""
+    if isinstance(error, (RecursionError, MemoryError)):
+        return Problem(str(path), None, "is nested too deeply to be read")
+    if not isinstance(error, SyntaxError):
+        return Problem(str(path), None, f"is not valid Python: {error}")
+    reason = f"is not valid Python {sys.version_info.major}.{sys.version_info.minor}: {error.msg}"
+    if _is_newer(source.text, error):
+        reason += "; if it is newer Python, run policyfix on that"
+    return Problem(str(path), error.lineno, reason)
+
+
+def _is_newer(text: str, error: BaseException) -> bool:
+    """Whether what the interpreter refuses may be Python of another version: libcst reads them all."""
+    if not isinstance(error, SyntaxError) or error.msg.startswith("("):  # "(unicode error) ...": a literal
+        return False
+    import libcst as cst
+
+    try:
+        cst.parse_module(text)
+    except Exception:  # it fails in several ways
+        return False
+    return True
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Trees are many small objects that all die together: collecting among them costs a third more time."""
+def _undisturbed() -> Iterator[None]:
+    """No warnings about the source. No collector either: trees are many small objects that all die together,
+    and collecting among them costs a third more time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         if was_enabled:
             gc.enable()

@@ -10,12 +10,8 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from policyfix.config import did_you_mean
-
-if TYPE_CHECKING:
-    from policyfix.facts.ir import Range
 
 MARKER = b"policyfix:"
 WORDS = ("ignore", "file-ignore")
@@ -33,7 +29,7 @@ class Suppression:
     """One comment, and the lines that it speaks of: of a statement, of a whole class or function where it
     stands at the header, or of the file."""
 
-    range: Range
+    range: tuple[int, int, int, int]  # line, column, end line, end column, as in a span
     first: int
     last: int
     names: tuple[str, ...]

@@ -89,7 +89,7 @@ def test_a_changed_base_changes_what_is_said_of_its_subclass(tree: Path) -> None
     assert run(tree) == run(tree, "--no-cache")
     (tree / "base.py").write_text("class Base: pass\n")
     settle(tree / "base.py")
-    assert run(tree) == (0, "")
+    assert run(tree) == (0, "No defects in 3 files.\n")
     (tree / "base.py").write_text(BASE)
     settle(tree / "base.py")
     assert run(tree) == before
@@ -98,7 +98,7 @@ def test_a_changed_base_changes_what_is_said_of_its_subclass(tree: Path) -> None
 def test_files_that_come_and_go_are_noticed(tree: Path) -> None:
     before = run(tree)
     (tree / "base.py").rename(tree / "elsewhere.txt")
-    assert run(tree) == (0, "")
+    assert run(tree) == (0, "No defects in 2 files.\n")
     (tree / "elsewhere.txt").rename(tree / "base.py")
     assert run(tree) == before
     (tree / "broken.py").write_text("def f(:\n")
@@ -116,7 +116,7 @@ def test_a_base_beyond_the_checked_folder_is_watched(tree: Path) -> None:
     assert before[0] == 1
     assert run(inner) == before
     (tree / "base.py").rename(tree / "elsewhere.txt")
-    assert run(inner) == (0, "")
+    assert run(inner) == (0, "No defects in 1 file.\n")
     (tree / "elsewhere.txt").rename(tree / "base.py")
     assert run(inner) == before
 

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,9 +102,15 @@ def test_a_file_that_cannot_be_read_is_an_error_beside_the_findings(
     assert result.exit_code == 2
 
 
-def test_newer_syntax_than_the_interpreter_knows_is_no_error(tmp_path: Path) -> None:
-    (tmp_path / "new.py").write_text("type Alias[T] = list[T]\n")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="it is not newer")
+def test_newer_syntax_matters_only_where_a_policy_may_stand(tmp_path: Path) -> None:
+    newer = tmp_path / "new.py"
+    newer.write_text("type Alias[T] = list[T]\n")
     assert check(tmp_path).exit_code == 0
+    newer.write_text("import torch.nn as nn\nclass Net[T](nn.Module):\n    core = nn.LSTM\n")
+    (problem,) = check(tmp_path).problems
+    assert problem.line == 2
+    assert "newer Python" in problem.message
 
 
 def test_deep_nesting_is_told_and_does_not_end_the_run(agents: Path) -> None:

@@ -34,7 +34,13 @@ def baseline(context: click.Context, setup: options.Setup, file: Path | None, ad
     path = file or setup.settings.path(setup.settings.baseline or baselines.DEFAULT_NAME)
     reader = Reader(setup.contract, setup.overlay)
     result = engine.check(
-        setup.paths, setup.contract, setup.rules, reader=reader, walk=setup.walk, screen=setup.screen
+        setup.paths,
+        setup.contract,
+        setup.rules,
+        reader=reader,
+        walk=setup.walk,
+        screen=setup.screen,
+        with_fixes=False,
     )
     if result.problems:
         for problem in result.problems:

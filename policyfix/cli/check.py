@@ -37,7 +37,7 @@ def _outputs(
 @click.option(
     "--output-format",
     type=click.Choice(config.FORMATS),
-    help="How to show findings. Default: rich, or what the settings say.",
+    help="How to show findings. Default: what the settings say, else rich on a terminal, concise elsewhere.",
 )
 @click.option(
     "--output",
@@ -94,7 +94,10 @@ def check(
         for error in selection.unreadable:
             click.echo(f"error: {error}", err=True)
         context.exit(2 if selection.unreadable else 0)
-    result = _result(setup, selection, None if no_cache else cache_dir)
+    plain = setup.settings.output_format or ("rich" if sys.stdout.isatty() else "concise")
+    shown = "statistics" if statistics else output_format or plain
+    with_fixes = not reports.SHOWING_FIXES.isdisjoint([shown, *(name for name, _ in outputs)])
+    result = _result(setup, selection, None if no_cache else cache_dir, with_fixes)
     if not result.files and not setup.settings.exclude and not result.problems:
         raise click.UsageError(f"there is no Python file under {', '.join(map(str, setup.paths))}")
     if baseline is None and setup.settings.baseline is not None and not no_baseline:
@@ -107,31 +110,34 @@ def check(
                 reports.write(result, name, opened)
         except OSError as error:
             raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
-    shown = "statistics" if statistics else output_format or setup.settings.output_format
     reports.write(result, shown, sys.stdout)
     for stale in result.stale:
         click.echo(f"the baseline is out of date: {stale}", err=True)
     context.exit(result.exit_code)
 
 
-def _result(setup: options.Setup, selection: sources.Selection, folder: Path | None) -> Result:
+def _result(
+    setup: options.Setup, selection: sources.Selection, folder: Path | None, with_fixes: bool
+) -> Result:
     """What an earlier run said, where the same question about the same files has the same answer; else what
     this one finds."""
     since = time.time()
     known = None if folder is None else cache.Cache(folder, setup.contract_state)
     # What single files are asked for may change with files that do not exist yet.
     if known is None or setup.is_partial or setup.overlay or selection.unreadable:
-        return _checked(setup, selection, known)
-    question = cache.digest(setup.settings, setup.paths, os.getcwd())
+        return _checked(setup, selection, known, with_fixes)
+    question = cache.digest(setup.settings, setup.paths, os.getcwd(), with_fixes)
     files = [str(file) for file in selection.files]
     result = known.recall(question, files)
     if result is None:
-        result = _checked(setup, selection, known)
+        result = _checked(setup, selection, known, with_fixes)
         known.remember(question, files, result, since)
     return result
 
 
-def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Cache | None) -> Result:
+def _checked(
+    setup: options.Setup, selection: sources.Selection, known: cache.Cache | None, with_fixes: bool
+) -> Result:
     from policyfix.reader import Reader
 
     processes = os.cpu_count() or 1
@@ -152,6 +158,7 @@ def _checked(setup: options.Setup, selection: sources.Selection, known: cache.Ca
             processes=processes,
             selection=selection,
             with_dependants=setup.is_partial,
+            with_fixes=with_fixes,
             progress=drawn,
         )
 

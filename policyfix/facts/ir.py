@@ -1,88 +1,62 @@
 """What one file says, as plain data: the shapes that facts are made of.
 
-A file is lowered once from its libcst tree to these nodes and the tree is dropped. The nodes keep just
-what the linker and the flow need: names, calls, stores, branches, and where each stands. They are frozen,
-hashable and picklable, and hold no reference to libcst.
+A file is lowered once from its syntax tree to these nodes and the tree is dropped. The nodes keep just what
+the linker and the flow need: names, calls, stores, branches, and where each stands. They are frozen, hashable
+and picklable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from functools import cache
+from typing import TypeVar, dataclass_transform, get_args
 
-# Line, column, end line and end column: lines and columns count from 1, the end column is exclusive.
-Range = tuple[int, int, int, int]
-
-
-class Ranges:
-    """The ranges of all spans of one file, found when somebody asks: that costs more than parsing the file,
-    and of most files nobody does."""
-
-    __slots__ = ("_found", "find")
-
-    def __init__(self, find: Callable[[], list[Range]]) -> None:
-        self.find = find
-        self._found: list[Range] | None = None
-
-    def __getitem__(self, number: int) -> Range:
-        if self._found is None:
-            self._found = self.find()
-        return self._found[number]
-
-    def __reduce__(self) -> tuple[type[Ranges], tuple[Callable[[], list[Range]]]]:
-        return Ranges, (list,)  # who loads pickled facts says how to find them again
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+def frozen(cls: type[T]) -> type[T]:
+    """A frozen, hashable, slotted dataclass. That nobody writes to it, type checkers see to: at run time a
+    dataclass that is frozen takes three times as long to make, and of these there are very many."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@frozen
 class Span:
-    """A range of source text, by its number among the spans of its file."""
+    """A range of source text: lines and columns count from 1, the end column is exclusive."""
 
-    number: int
-    ranges: Ranges = field(compare=False, repr=False)
-
-    @property
-    def line(self) -> int:
-        return self.ranges[self.number][0]
-
-    @property
-    def column(self) -> int:
-        return self.ranges[self.number][1]
-
-    @property
-    def end_line(self) -> int:
-        return self.ranges[self.number][2]
-
-    @property
-    def end_column(self) -> int:
-        return self.ranges[self.number][3]
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
-NOWHERE = Span(0, Ranges(lambda: [(0, 0, 0, 0)]))
+NOWHERE = Span(0, 0, 0, 0)
 
 
 # --------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal:
     """A constant: str, bytes, int, float, complex, bool, None or Ellipsis."""
 
     value: object
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attribute:
     value: Expr
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument:
     """One argument of a call; `star` is "", "*" or "**"."""
 
@@ -91,25 +65,25 @@ class Argument:
     star: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     function: Expr
     arguments: tuple[Argument, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     parts: tuple[Expr | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subscript:
     value: Expr
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operation:
     """A unary, binary or boolean operation; `operator` is its spelling (`+`, `not`, `and`, ...)."""
 
@@ -117,21 +91,21 @@ class Operation:
     operands: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     left: Expr
     operators: tuple[str, ...]
     rights: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conditional:
     test: Expr
     body: Expr
     orelse: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sequence:
     """A tuple, list or set display; `kind` names which."""
 
@@ -139,12 +113,12 @@ class Sequence:
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Starred:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mapping:
     """A dict display; a key of None is a `**spread`."""
 
@@ -152,7 +126,7 @@ class Mapping:
     values: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comprehension:
     """A list, set, dict comprehension or generator; a dict's element is a pair."""
 
@@ -161,13 +135,13 @@ class Comprehension:
     generators: tuple[tuple[Expr, Expr, tuple[Expr, ...]], ...]  # (target, iterable, conditions)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Walrus:
     target: Name
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
@@ -196,7 +170,7 @@ Expr = (
 # ---------------------------------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Assign:
     """`a = b = value`; an annotated assignment is one too."""
 
@@ -205,7 +179,7 @@ class Assign:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AugAssign:
     target: Expr
     operator: str
@@ -213,7 +187,7 @@ class AugAssign:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evaluate:
     """An expression statement, an assertion or the like: evaluated for what it does."""
 
@@ -221,26 +195,26 @@ class Evaluate:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Return:
     value: Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Raise:
     value: Expr
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Jump:
     """`break` or `continue`."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class If:
     test: Expr
     body: tuple[Stmt, ...]
@@ -248,7 +222,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loop:
     """`for target in iterable` or, without a target, `while iterable`."""
 
@@ -259,14 +233,14 @@ class Loop:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class With:
     items: tuple[tuple[Expr, Expr | None], ...]
     body: tuple[Stmt, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Try:
     body: tuple[Stmt, ...]
     handlers: tuple[tuple[Stmt, ...], ...]
@@ -275,20 +249,20 @@ class Try:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match:
     subject: Expr
     cases: tuple[tuple[Stmt, ...], ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delete:
     targets: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Imported:
     """A name bound by an import: `module` as written, `level` leading dots, `attribute` of a from-import.
 
@@ -301,20 +275,20 @@ class Imported:
     attribute: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import:
     names: tuple[Imported, ...]
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """`global` or `nonlocal`."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Define:
     """A function or class defined inside a function."""
 
@@ -343,7 +317,7 @@ Stmt = (
 # ----------------------------------------------------------------------------------------- the facts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """`kind` is "positional-only", "positional", "keyword", "*" or "**"."""
 
@@ -361,7 +335,6 @@ class FunctionFacts:
     decorators: tuple[Expr, ...]
     body: tuple[Stmt, ...]
     span: Span  # the name in the header
-    whole: Span  # decorators to last statement
 
     def parameter(self, kind: str) -> Parameter | None:
         return next((p for p in self.parameters if p.kind == kind), None)
@@ -383,7 +356,6 @@ class ClassFacts:
     attributes: tuple[tuple[str, Expr], ...]  # assigned in the class body
     metaclass: Expr | None
     span: Span
-    whole: Span
 
     def function(self, name: str) -> FunctionFacts | None:
         return next((f for f in reversed(self.functions) if f.name == name), None)
@@ -392,16 +364,24 @@ class ClassFacts:
         return self.function(name) is not None or any(key == name for key, _ in self.attributes)
 
 
+# The fields of every kind of node that can hold others.
+_PARTS = {
+    cls: tuple(f.name for f in fields(cls) if f.type not in ("str", "str | None", "object", "Span"))
+    for cls in (*get_args(Expr), *get_args(Stmt), Argument, Parameter, Imported, FunctionFacts, ClassFacts)
+}
+
+
 def nodes(tree: object) -> Iterator[object]:
     """Every node of a statement, an expression or a tuple of them, the tree itself included."""
     todo = [tree]
     while todo:
         node = todo.pop()
-        if isinstance(node, tuple):
+        if type(node) is tuple:
             todo.extend(node)
-        elif hasattr(node, "__dataclass_fields__"):
+        elif (parts := _PARTS.get(type(node))) is not None:
             yield node
-            todo.extend(getattr(node, name) for name in node.__dataclass_fields__)
+            for name in parts:
+                todo.append(getattr(node, name))
 
 
 @cache
@@ -439,7 +419,6 @@ class ModuleFacts:
         frozenset()
     )  # `Class.name = ...` below the class; "*" where it is rebuilt
     is_package: bool = False
-    ranges: Ranges = field(default=NOWHERE.ranges, compare=False, repr=False)
     script: tuple[Stmt, ...] = ()  # what runs on import, where a loop is among it
     _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 

@@ -1,51 +1,42 @@
-"""libcst tree -> facts: one traversal of one file. Pure: no I/O, no linking."""
+"""A source text -> facts: one traversal of its syntax tree. Pure: no I/O, no linking.
+
+The tree is that of the interpreter's own parser, not libcst's: it takes a tenth of the time and none to load,
+and facts need neither white space nor comments. What is rewritten is found on a libcst tree, by its place.
+"""
 
 from __future__ import annotations
 
-from ast import literal_eval
+import ast
+import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
-from typing import Any, cast
-
-import libcst as cst
+from functools import reduce
+from typing import Any
 
 from policyfix.facts import ir
-from policyfix.facts.parsed import Parsed, parse
+
+_KEYWORD = re.compile(r"(?:async\s+def|def|class)\s+(?=\w)")
+_LINE_END = re.compile(r"\r\n|\r|\n")  # a form feed does not end a line of Python
 
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
-    """Facts of one decoded file. Raises `libcst.ParserSyntaxError` where the text is not Python."""
-    facts = lower(cst.parse_module(source), path)
-    facts.ranges.find = lambda: ranges(parse(source))
-    return facts
+    """Facts of one decoded file.
 
-
-def lower(tree: cst.Module, path: str) -> ir.ModuleFacts:
-    """Facts of one parsed file. Who may ask them for places sets `ranges.find`, by way of `ranges`."""
-    return _Lowering(path, ir.Ranges(list)).module(tree)
-
-
-def ranges(parsed: Parsed) -> list[ir.Range]:
-    """The range of every span that lowering a tree comes by, in that order."""
-    lowering = _Lowering("", ir.NOWHERE.ranges)
-    lowering.module(parsed.module)
-    found = (parsed.positions.get(node) for node in lowering.spanned)
-    return [
-        (0, 0, 0, 0) if p is None else (p.start.line, p.start.column + 1, p.end.line, p.end.column + 1)
-        for p in found
-    ]
+    Raises `SyntaxError` or `ValueError` where the text is not Python as this interpreter knows it, and
+    `RecursionError` or `MemoryError` where it is nested too deeply.
+    """
+    return _Lowering(source, path).module(ast.parse(source))
 
 
 class _Lowering:
-    """Lowers one tree. Holds the qualified name of the scope it stands in, and the nodes that got a span."""
+    """Lowers one tree. Holds the qualified name of the scope that it stands in."""
 
-    def __init__(self, path: str, ranges: ir.Ranges) -> None:
+    def __init__(self, source: str, path: str) -> None:
         self._path = path
-        self._ranges = ranges
+        self._lines = _LINE_END.split(source)
+        self._is_ascii = source.isascii()
         self._scope: list[str] = []
-        self.spanned: list[cst.CSTNode] = []
 
-    def module(self, tree: cst.Module) -> ir.ModuleFacts:
+    def module(self, tree: ast.Module) -> ir.ModuleFacts:
         members = _Members()
         self._collect(tree.body, members)
         name = self._path.replace("\\", "/").rsplit("/", 1)[-1]
@@ -57,36 +48,32 @@ class _Lowering:
             assigned=tuple(members.assigned),
             patched=frozenset(members.patched),
             is_package=name in ("__init__.py", "__init__.pyi"),
-            ranges=self._ranges,
             script=self._script(tree.body),
         )
 
-    def _script(self, body: Iterable[cst.CSTNode]) -> tuple[ir.Stmt, ...]:
+    def _script(self, body: list[ast.stmt]) -> tuple[ir.Stmt, ...]:
         """The statements of a module other than definitions, where one of them loops."""
-        statements = [n for n in body if not isinstance(n, (cst.FunctionDef, cst.ClassDef))]
-        if not any(_loops(node) for node in statements):
-            return ()
-        return tuple(lowered for node in statements for lowered in self._statement(node))
+        statements = [n for n in body if not isinstance(n, _DEFINITIONS)]
+        return self._block(statements) if any(map(_loops, statements)) else ()
 
     # ------------------------------------------------------------------ module and class bodies
 
-    def _collect(self, body: Iterable[cst.CSTNode], members: _Members) -> None:
+    def _collect(self, body: Iterable[ast.stmt], members: _Members) -> None:
         """Definitions of a module or class body, those under `if`, `try`, `with` and loops included."""
         for node in body:
             match node:
-                case cst.FunctionDef():
+                case ast.FunctionDef() | ast.AsyncFunctionDef():
                     members.functions.append(self._function(node))
-                case cst.ClassDef():
+                case ast.ClassDef():
                     members.classes.append(self._class(node))
-                case cst.SimpleStatementLine() | cst.SimpleStatementSuite():
-                    for small in node.body:
-                        self._collect_small(small, members)
-                case _:
+                case _ if isinstance(node, _COMPOUND):
                     for block in _blocks(node):
-                        self._collect(_statements(block), members)
+                        self._collect(block, members)
+                case _:
+                    self._collect_simple(node, members)
 
-    def _collect_small(self, node: cst.BaseSmallStatement, members: _Members) -> None:
-        match self._small(node):
+    def _collect_simple(self, node: ast.stmt, members: _Members) -> None:
+        match self._statement(node):
             case ir.Import(names=names):
                 members.imports.extend(names)
             case ir.Assign(targets=targets, value=value):
@@ -107,300 +94,254 @@ class _Lowering:
             case _:
                 pass
 
-    def _class(self, node: cst.ClassDef) -> ir.ClassFacts:
-        name = node.name.value
-        self._scope.append(name)
+    def _class(self, node: ast.ClassDef) -> ir.ClassFacts:
+        self._scope.append(node.name)
         members = _Members()
-        self._collect(_statements(node.body), members)
+        self._collect(node.body, members)
         qualname = ".".join(self._scope)
         self._scope.pop()
         return ir.ClassFacts(
-            name=name,
+            name=node.name,
             qualname=qualname,
-            bases=tuple(
-                ir.Starred(self._expr(a.value)) if a.star else self._expr(a.value) for a in node.bases
-            ),
-            decorators=tuple(self._expr(d.decorator) for d in node.decorators),
+            bases=self._exprs(node.bases),
+            decorators=self._exprs(node.decorator_list),
             functions=tuple(members.functions),
             classes=tuple(members.classes),
             attributes=tuple(members.assigned),
-            metaclass=next(
-                (
-                    self._expr(a.value)
-                    for a in node.keywords
-                    if a.keyword is not None and a.keyword.value == "metaclass"
-                ),
-                None,
-            ),
-            span=self._span(node.name),
-            whole=self._span(node),
+            metaclass=next((self._expr(k.value) for k in node.keywords if k.arg == "metaclass"), None),
+            span=self._name_span(node),
         )
 
-    def _function(self, node: cst.FunctionDef) -> ir.FunctionFacts:
-        name = node.name.value
-        self._scope.append(name)
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ir.FunctionFacts:
+        self._scope.append(node.name)
         body = self._block(node.body)
         qualname = ".".join(self._scope)
         self._scope.pop()
         return ir.FunctionFacts(
-            name=name,
+            name=node.name,
             qualname=qualname,
-            parameters=self._parameters(node.params),
-            decorators=tuple(self._expr(d.decorator) for d in node.decorators),
+            parameters=self._parameters(node.args),
+            decorators=self._exprs(node.decorator_list),
             body=body,
-            span=self._span(node.name),
-            whole=self._span(node),
+            span=self._name_span(node),
         )
 
-    def _parameters(self, node: cst.Parameters) -> tuple[ir.Parameter, ...]:
-        groups: list[tuple[str, Iterable[cst.Param]]] = [
-            ("positional-only", node.posonly_params),
-            ("positional", node.params),
-            ("*", [node.star_arg] if isinstance(node.star_arg, cst.Param) else []),
-            ("keyword", node.kwonly_params),
-            ("**", [node.star_kwarg] if node.star_kwarg is not None else []),
-        ]
+    def _parameters(self, node: ast.arguments) -> tuple[ir.Parameter, ...]:
+        missing = len(node.posonlyargs) + len(node.args) - len(node.defaults)
+        defaults: list[ast.expr | None] = [*[None] * missing, *node.defaults]
+        kinds = ["positional-only"] * len(node.posonlyargs) + ["positional"] * len(node.args)
+        positional = zip([*node.posonlyargs, *node.args], kinds, defaults, strict=True)
+        keyword = ((a, "keyword", d) for a, d in zip(node.kwonlyargs, node.kw_defaults, strict=True))
+        rest = [(node.vararg, "*", None)] if node.vararg else []
+        spread = [(node.kwarg, "**", None)] if node.kwarg else []
         return tuple(
             ir.Parameter(
-                name=param.name.value,
+                name=argument.arg,
                 kind=kind,
-                default=None if param.default is None else self._expr(param.default),
-                annotation=None if param.annotation is None else self._annotation(param.annotation),
+                default=None if default is None else self._expr(default),
+                annotation=None if argument.annotation is None else self._annotation(argument.annotation),
             )
-            for kind, params in groups
-            for param in params
+            for argument, kind, default in (*positional, *rest, *keyword, *spread)
         )
 
-    def _annotation(self, node: cst.Annotation) -> ir.Expr:
+    def _annotation(self, node: ast.expr) -> ir.Expr:
         """An annotation; a quoted one is read as the expression it quotes."""
-        if isinstance(node.annotation, cst.SimpleString):
-            value = node.annotation.evaluated_value
-            if isinstance(value, str):
-                try:
-                    return self._expr(cst.parse_expression(value))
-                except cst.ParserSyntaxError:
-                    return ir.Opaque()
-        return self._expr(node.annotation)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            try:
+                quoted = ast.parse(node.value.strip(), mode="eval").body
+            except (SyntaxError, ValueError):
+                return ir.Opaque()
+            return _Lowering(node.value.strip(), self._path)._expr(quoted)
+        return self._expr(node)
 
     # ------------------------------------------------------------------------------- statements
 
-    def _block(self, node: cst.BaseSuite) -> tuple[ir.Stmt, ...]:
-        lowered: list[ir.Stmt] = []
-        for statement in _statements(node):
-            lowered.extend(self._statement(statement))
-        return tuple(lowered)
+    def _block(self, body: Iterable[ast.stmt]) -> tuple[ir.Stmt, ...]:
+        return tuple(lowered for node in body if (lowered := self._statement(node)) is not None)
 
-    def _statement(self, node: cst.CSTNode) -> list[ir.Stmt]:
-        match node:
-            case cst.SimpleStatementLine() | cst.SimpleStatementSuite():
-                return [s for small in node.body if (s := self._small(small)) is not None]
-            case cst.If():
-                return [self._if(node)]
-            case cst.For():
-                return [
-                    ir.Loop(
-                        self._expr(node.target),
-                        self._expr(node.iter),
-                        self._block(node.body),
-                        self._block(node.orelse.body) if node.orelse else (),
-                        self._span(node),
-                    )
-                ]
-            case cst.While():
-                return [
-                    ir.Loop(
-                        None,
-                        self._expr(node.test),
-                        self._block(node.body),
-                        self._block(node.orelse.body) if node.orelse else (),
-                        self._span(node),
-                    )
-                ]
-            case cst.With():
-                items = tuple(
-                    (self._expr(i.item), None if i.asname is None else self._expr(i.asname.name))
-                    for i in node.items
-                )
-                return [ir.With(items, self._block(node.body), self._span(node))]
-            case cst.Try() | cst.TryStar():
-                return [
-                    ir.Try(
-                        self._block(node.body),
-                        tuple(self._block(h.body) for h in node.handlers),
-                        self._block(node.orelse.body) if node.orelse else (),
-                        self._block(node.finalbody.body) if node.finalbody else (),
-                        self._span(node),
-                    )
-                ]
-            case cst.Match():
-                cases = tuple(self._block(case.body) for case in node.cases)
-                return [ir.Match(self._expr(node.subject), cases, self._span(node))]
-            case cst.FunctionDef():
-                return [ir.Define(self._function(node))]
-            case cst.ClassDef():
-                return [ir.Define(self._class(node))]
-            case _:
-                return []
+    def _statement(self, node: ast.stmt) -> ir.Stmt | None:
+        lower = _STATEMENTS.get(type(node))
+        return None if lower is None else lower(self, node)
 
-    def _if(self, node: cst.If) -> ir.If:
-        orelse: tuple[ir.Stmt, ...] = ()
-        if isinstance(node.orelse, cst.If):
-            orelse = (self._if(node.orelse),)
-        elif node.orelse is not None:
-            orelse = self._block(node.orelse.body)
-        return ir.If(self._expr(node.test), self._block(node.body), orelse, self._span(node))
+    def _if(self, node: ast.If) -> ir.Stmt:
+        return ir.If(
+            self._expr(node.test), self._block(node.body), self._block(node.orelse), self._span(node)
+        )
 
-    def _small(self, node: cst.BaseSmallStatement) -> ir.Stmt | None:
-        span = self._span(node)
-        match node:
-            case cst.Assign():
-                targets = tuple(self._expr(t.target) for t in node.targets)
-                return ir.Assign(targets, self._expr(node.value), span)
-            case cst.AnnAssign():
-                if node.value is None:
-                    return None
-                return ir.Assign((self._expr(node.target),), self._expr(node.value), span)
-            case cst.AugAssign():
-                operator = _operator(node.operator).removesuffix("=")
-                return ir.AugAssign(self._expr(node.target), operator, self._expr(node.value), span)
-            case cst.Expr():
-                return ir.Evaluate(self._expr(node.value), span)
-            case cst.Return():
-                value = ir.Literal(None) if node.value is None else self._expr(node.value)
-                return ir.Return(value, span)
-            case cst.Raise():
-                value = ir.Literal(None) if node.exc is None else self._expr(node.exc)
-                return ir.Raise(value, span)
-            case cst.Assert():
-                parts = [self._expr(node.test)]
-                if node.msg is not None:
-                    parts.append(self._expr(node.msg))
-                return ir.Evaluate(ir.Opaque(tuple(parts)), span)
-            case cst.Del():
-                target = self._expr(node.target)
-                is_group = isinstance(target, ir.Sequence)
-                return ir.Delete(cast("ir.Sequence", target).items if is_group else (target,), span)
-            case cst.Break():
-                return ir.Jump("break")
-            case cst.Continue():
-                return ir.Jump("continue")
-            case cst.Global() | cst.Nonlocal():
-                return ir.Share(tuple(item.name.value for item in node.names))
-            case cst.Import():
-                return ir.Import(tuple(_plain_import(alias) for alias in node.names), span)
-            case cst.ImportFrom():
-                return ir.Import(tuple(_from_import(node)), span)
-            case _:
-                return None
+    def _for(self, node: ast.For | ast.AsyncFor) -> ir.Stmt:
+        return ir.Loop(
+            self._expr(node.target),
+            self._expr(node.iter),
+            self._block(node.body),
+            self._block(node.orelse),
+            self._span(node),
+        )
+
+    def _while(self, node: ast.While) -> ir.Stmt:
+        return ir.Loop(
+            None, self._expr(node.test), self._block(node.body), self._block(node.orelse), self._span(node)
+        )
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> ir.Stmt:
+        items = tuple(
+            (
+                self._expr(i.context_expr),
+                None if i.optional_vars is None else self._expr(i.optional_vars),
+            )
+            for i in node.items
+        )
+        return ir.With(items, self._block(node.body), self._span(node))
+
+    def _try(self, node: ast.Try | ast.TryStar) -> ir.Stmt:
+        return ir.Try(
+            self._block(node.body),
+            tuple(self._block(h.body) for h in node.handlers),
+            self._block(node.orelse),
+            self._block(node.finalbody),
+            self._span(node),
+        )
+
+    def _match(self, node: ast.Match) -> ir.Stmt:
+        cases = tuple(self._block(case.body) for case in node.cases)
+        return ir.Match(self._expr(node.subject), cases, self._span(node))
+
+    def _assign(self, node: ast.Assign) -> ir.Stmt:
+        return ir.Assign(self._exprs(node.targets), self._expr(node.value), self._span(node))
+
+    def _annotated(self, node: ast.AnnAssign) -> ir.Stmt | None:
+        if node.value is None:
+            return None
+        return ir.Assign((self._expr(node.target),), self._expr(node.value), self._span(node))
+
+    def _augmented(self, node: ast.AugAssign) -> ir.Stmt:
+        operator = _SYMBOLS[type(node.op)]
+        return ir.AugAssign(self._expr(node.target), operator, self._expr(node.value), self._span(node))
+
+    def _evaluate(self, node: ast.Expr) -> ir.Stmt:
+        return ir.Evaluate(self._expr(node.value), self._span(node))
+
+    def _return(self, node: ast.Return) -> ir.Stmt:
+        value = ir.Literal(None) if node.value is None else self._expr(node.value)
+        return ir.Return(value, self._span(node))
+
+    def _raise(self, node: ast.Raise) -> ir.Stmt:
+        value = ir.Literal(None) if node.exc is None else self._expr(node.exc)
+        return ir.Raise(value, self._span(node))
+
+    def _assert(self, node: ast.Assert) -> ir.Stmt:
+        parts = [node.test] if node.msg is None else [node.test, node.msg]
+        return ir.Evaluate(ir.Opaque(self._exprs(parts)), self._span(node))
+
+    def _delete(self, node: ast.Delete) -> ir.Stmt:
+        targets = self._exprs(node.targets)
+        flat = (t.items if isinstance(t, ir.Sequence) else (t,) for t in targets)
+        return ir.Delete(tuple(target for items in flat for target in items), self._span(node))
+
+    def _import(self, node: ast.Import) -> ir.Stmt:
+        return ir.Import(tuple(map(_plain_import, node.names)), self._span(node))
+
+    def _from_import(self, node: ast.ImportFrom) -> ir.Stmt:
+        names = (
+            ir.Imported(alias.asname or alias.name, node.module or "", node.level, alias.name)
+            for alias in node.names
+        )
+        return ir.Import(tuple(names), self._span(node))
 
     # ------------------------------------------------------------------------------ expressions
 
-    def _expr(self, node: cst.CSTNode) -> ir.Expr:
+    def _expr(self, node: ast.expr) -> ir.Expr:
         lower = _EXPRESSIONS.get(type(node))
         if lower is not None:
             return lower(self, node)
-        children = (c for c in node.children if isinstance(c, cst.BaseExpression))
-        return ir.Opaque(tuple(self._expr(child) for child in children))
+        return ir.Opaque(self._exprs(c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)))
 
-    def _name(self, node: cst.Name) -> ir.Expr:
-        constants = {"None": None, "True": True, "False": False}
-        if node.value in constants:
-            return ir.Literal(constants[node.value])
-        return ir.Name(node.value)
+    def _exprs(self, nodes: Iterable[ast.expr]) -> tuple[ir.Expr, ...]:
+        return tuple([self._expr(node) for node in nodes])
 
-    def _number(self, node: cst.Integer | cst.Float | cst.Imaginary) -> ir.Expr:
-        return ir.Literal(_evaluated(node.value))
-
-    def _string(self, node: cst.SimpleString | cst.ConcatenatedString) -> ir.Expr:
-        value = _evaluated(node.value) if isinstance(node, cst.SimpleString) else node.evaluated_value
-        if value is not None:
-            return ir.Literal(value)
-        return ir.Opaque()
-
-    def _formatted(self, node: cst.FormattedString) -> ir.Expr:
-        parts = (p.expression for p in node.parts if isinstance(p, cst.FormattedStringExpression))
-        return ir.Opaque(tuple(self._expr(part) for part in parts))
-
-    def _attribute(self, node: cst.Attribute) -> ir.Expr:
-        return ir.Attribute(self._expr(node.value), node.attr.value)
-
-    def _call(self, node: cst.Call) -> ir.Expr:
-        arguments = tuple(
-            ir.Argument(self._expr(a.value), None if a.keyword is None else a.keyword.value, a.star)
+    def _call(self, node: ast.Call) -> ir.Expr:
+        arguments = [
+            ir.Argument(self._expr(a.value), None, "*")
+            if isinstance(a, ast.Starred)
+            else ir.Argument(self._expr(a))
             for a in node.args
-        )
-        return ir.Call(self._expr(node.func), arguments, self._span(node))
+        ]
+        arguments += [
+            ir.Argument(self._expr(k.value), k.arg, "" if k.arg is not None else "**") for k in node.keywords
+        ]
+        return ir.Call(self._expr(node.func), tuple(arguments), self._span(node))
 
-    def _subscript(self, node: cst.Subscript) -> ir.Expr:
-        items: list[ir.Expr] = []
-        for element in node.slice:
-            match element.slice:
-                case cst.Slice(lower=lower, upper=upper, step=step):
-                    bounds = (None if b is None else self._expr(b) for b in (lower, upper, step))
-                    items.append(ir.Slice(tuple(bounds)))
-                case cst.Index(value=value):
-                    items.append(self._expr(value))
-        return ir.Subscript(self._expr(node.value), tuple(items))
+    def _subscript(self, node: ast.Subscript) -> ir.Expr:
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
+        return ir.Subscript(self._expr(node.value), self._exprs(items or [node.slice]))
 
-    def _unary(self, node: cst.UnaryOperation) -> ir.Expr:
-        operand = self._expr(node.expression)
-        operator = _operator(node.operator)
+    def _slice(self, node: ast.Slice) -> ir.Expr:
+        bounds = (node.lower, node.upper, node.step)
+        return ir.Slice(tuple(None if bound is None else self._expr(bound) for bound in bounds))
+
+    def _unary(self, node: ast.UnaryOp) -> ir.Expr:
+        operand = self._expr(node.operand)
+        operator = _SYMBOLS[type(node.op)]
         if operator == "-" and isinstance(operand, ir.Literal) and isinstance(operand.value, (int, float)):
             return ir.Literal(-operand.value)
         return ir.Operation(operator, (operand,))
 
-    def _binary(self, node: cst.BinaryOperation | cst.BooleanOperation) -> ir.Expr:
-        return ir.Operation(_operator(node.operator), (self._expr(node.left), self._expr(node.right)))
+    def _binary(self, node: ast.BinOp) -> ir.Expr:
+        return ir.Operation(_SYMBOLS[type(node.op)], (self._expr(node.left), self._expr(node.right)))
 
-    def _comparison(self, node: cst.Comparison) -> ir.Expr:
-        return ir.Comparison(
-            self._expr(node.left),
-            tuple(_operator(c.operator) for c in node.comparisons),
-            tuple(self._expr(c.comparator) for c in node.comparisons),
-        )
+    def _boolean(self, node: ast.BoolOp) -> ir.Expr:
+        symbol = _SYMBOLS[type(node.op)]
+        return reduce(lambda one, other: ir.Operation(symbol, (one, other)), self._exprs(node.values))
 
-    def _conditional(self, node: cst.IfExp) -> ir.Expr:
+    def _comparison(self, node: ast.Compare) -> ir.Expr:
+        operators = tuple(_SYMBOLS[type(operator)] for operator in node.ops)
+        return ir.Comparison(self._expr(node.left), operators, self._exprs(node.comparators))
+
+    def _conditional(self, node: ast.IfExp) -> ir.Expr:
         return ir.Conditional(self._expr(node.test), self._expr(node.body), self._expr(node.orelse))
 
-    def _sequence(self, node: cst.Tuple | cst.List | cst.Set) -> ir.Expr:
-        items = tuple(
-            ir.Starred(self._expr(e.value)) if isinstance(e, cst.StarredElement) else self._expr(e.value)
-            for e in node.elements
+    def _sequence(self, node: ast.Tuple | ast.List | ast.Set) -> ir.Expr:
+        return ir.Sequence(type(node).__name__.lower(), self._exprs(node.elts))
+
+    def _dict(self, node: ast.Dict) -> ir.Expr:
+        keys = tuple(None if key is None else self._expr(key) for key in node.keys)
+        return ir.Mapping(keys, self._exprs(node.values))
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> ir.Expr:
+        return self._comprehend(node, self._expr(node.elt))
+
+    def _dict_comprehension(self, node: ast.DictComp) -> ir.Expr:
+        return self._comprehend(node, ir.Sequence("tuple", self._exprs((node.key, node.value))))
+
+    def _comprehend(
+        self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp, element: ir.Expr
+    ) -> ir.Expr:
+        generators = tuple(
+            (self._expr(g.target), self._expr(g.iter), self._exprs(g.ifs)) for g in node.generators
         )
-        return ir.Sequence(type(node).__name__.lower(), items)
+        return ir.Comprehension(type(node).__name__, element, generators)
 
-    def _dict(self, node: cst.Dict) -> ir.Expr:
-        keys = tuple(self._expr(e.key) if isinstance(e, cst.DictElement) else None for e in node.elements)
-        return ir.Mapping(keys, tuple(self._expr(e.value) for e in node.elements))
+    # ----------------------------------------------------------------------------------- places
 
-    def _comprehension(self, node: cst.BaseSimpleComp) -> ir.Expr:
-        return self._comprehend(type(node).__name__, self._expr(node.elt), node.for_in)
+    def _span(self, node: ast.stmt | ast.expr) -> ir.Span:
+        line, end_line = node.lineno, node.end_lineno or node.lineno
+        start, end = node.col_offset, node.end_col_offset or node.col_offset
+        if not self._is_ascii:
+            start, end = self._column(line, start), self._column(end_line, end)
+        return ir.Span(line, start + 1, end_line, end + 1)
 
-    def _dict_comprehension(self, node: cst.DictComp) -> ir.Expr:
-        pair = ir.Sequence("tuple", (self._expr(node.key), self._expr(node.value)))
-        return self._comprehend("DictComp", pair, node.for_in)
+    def _column(self, line: int, offset: int) -> int:
+        """The column of a place that the parser gives in bytes of UTF-8."""
+        text = self._lines[line - 1]
+        return offset if text.isascii() else len(text.encode()[:offset].decode(errors="replace"))
 
-    def _comprehend(self, kind: str, element: ir.Expr, first: cst.CompFor) -> ir.Expr:
-        generators: list[tuple[ir.Expr, ir.Expr, tuple[ir.Expr, ...]]] = []
-        loop: cst.CompFor | None = first
-        while loop is not None:
-            conditions = tuple(self._expr(i.test) for i in loop.ifs)
-            generators.append((self._expr(loop.target), self._expr(loop.iter), conditions))
-            loop = loop.inner_for_in
-        return ir.Comprehension(kind, element, tuple(generators))
-
-    def _walrus(self, node: cst.NamedExpr) -> ir.Expr:
-        return ir.Walrus(ir.Name(cst.ensure_type(node.target, cst.Name).value), self._expr(node.value))
-
-    def _starred(self, node: cst.StarredElement) -> ir.Expr:
-        return ir.Starred(self._expr(node.value))
-
-    def _lambda(self, node: cst.Lambda) -> ir.Expr:
-        return ir.Opaque()
-
-    def _span(self, node: cst.CSTNode) -> ir.Span:
-        self.spanned.append(node)
-        return ir.Span(len(self.spanned) - 1, self._ranges)
+    def _name_span(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> ir.Span:
+        """The name in the header of a definition, where it stands on the line of the keyword."""
+        whole = self._span(node)
+        keyword = _KEYWORD.match(self._lines[whole.line - 1], whole.column - 1)
+        if keyword is None:
+            return ir.Span(whole.line, whole.column, whole.line, whole.column + 1)
+        start = keyword.end() + 1
+        return ir.Span(whole.line, start, whole.line, start + len(node.name))
 
 
 class _Members:
@@ -414,145 +355,116 @@ class _Members:
         self.patched: list[tuple[str, str]] = []
 
 
-_EXPRESSIONS: dict[type[cst.CSTNode], Callable[[_Lowering, Any], ir.Expr]] = {
-    cst.Name: _Lowering._name,
-    cst.Integer: _Lowering._number,
-    cst.Float: _Lowering._number,
-    cst.Imaginary: _Lowering._number,
-    cst.SimpleString: _Lowering._string,
-    cst.ConcatenatedString: _Lowering._string,
-    cst.FormattedString: _Lowering._formatted,
-    cst.Ellipsis: lambda _self, _node: ir.Literal(...),
-    cst.Attribute: _Lowering._attribute,
-    cst.Call: _Lowering._call,
-    cst.Subscript: _Lowering._subscript,
-    cst.UnaryOperation: _Lowering._unary,
-    cst.BinaryOperation: _Lowering._binary,
-    cst.BooleanOperation: _Lowering._binary,
-    cst.Comparison: _Lowering._comparison,
-    cst.IfExp: _Lowering._conditional,
-    cst.Tuple: _Lowering._sequence,
-    cst.List: _Lowering._sequence,
-    cst.Set: _Lowering._sequence,
-    cst.Dict: _Lowering._dict,
-    cst.ListComp: _Lowering._comprehension,
-    cst.SetComp: _Lowering._comprehension,
-    cst.GeneratorExp: _Lowering._comprehension,
-    cst.DictComp: _Lowering._dict_comprehension,
-    cst.NamedExpr: _Lowering._walrus,
-    cst.StarredElement: _Lowering._starred,
-    cst.Lambda: _Lowering._lambda,
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_TRY = (ast.Try, ast.TryStar)
+_COMPOUND = (*_LOOPS, *_TRY, ast.If, ast.With, ast.AsyncWith, ast.Match)
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[_Lowering, Any], ir.Stmt | None]] = {
+    ast.FunctionDef: lambda self, node: ir.Define(self._function(node)),
+    ast.AsyncFunctionDef: lambda self, node: ir.Define(self._function(node)),
+    ast.ClassDef: lambda self, node: ir.Define(self._class(node)),
+    ast.If: _Lowering._if,
+    ast.For: _Lowering._for,
+    ast.AsyncFor: _Lowering._for,
+    ast.While: _Lowering._while,
+    ast.With: _Lowering._with,
+    ast.AsyncWith: _Lowering._with,
+    ast.Try: _Lowering._try,
+    ast.TryStar: _Lowering._try,
+    ast.Match: _Lowering._match,
+    ast.Assign: _Lowering._assign,
+    ast.AnnAssign: _Lowering._annotated,
+    ast.AugAssign: _Lowering._augmented,
+    ast.Expr: _Lowering._evaluate,
+    ast.Return: _Lowering._return,
+    ast.Raise: _Lowering._raise,
+    ast.Assert: _Lowering._assert,
+    ast.Delete: _Lowering._delete,
+    ast.Break: lambda _self, _node: ir.Jump("break"),
+    ast.Continue: lambda _self, _node: ir.Jump("continue"),
+    ast.Global: lambda _self, node: ir.Share(tuple(node.names)),
+    ast.Nonlocal: lambda _self, node: ir.Share(tuple(node.names)),
+    ast.Import: _Lowering._import,
+    ast.ImportFrom: _Lowering._from_import,
 }
 
-_SYMBOLS: dict[type[cst.CSTNode], str] = {
-    cst.Add: "+",
-    cst.Subtract: "-",
-    cst.Multiply: "*",
-    cst.Divide: "/",
-    cst.FloorDivide: "//",
-    cst.Modulo: "%",
-    cst.Power: "**",
-    cst.MatrixMultiply: "@",
-    cst.LeftShift: "<<",
-    cst.RightShift: ">>",
-    cst.BitAnd: "&",
-    cst.BitOr: "|",
-    cst.BitXor: "^",
-    cst.And: "and",
-    cst.Or: "or",
-    cst.Not: "not",
-    cst.Minus: "-",
-    cst.Plus: "+",
-    cst.BitInvert: "~",
-    cst.Equal: "==",
-    cst.NotEqual: "!=",
-    cst.LessThan: "<",
-    cst.LessThanEqual: "<=",
-    cst.GreaterThan: ">",
-    cst.GreaterThanEqual: ">=",
-    cst.Is: "is",
-    cst.IsNot: "is not",
-    cst.In: "in",
-    cst.NotIn: "not in",
-    cst.AddAssign: "+=",
-    cst.SubtractAssign: "-=",
-    cst.MultiplyAssign: "*=",
-    cst.DivideAssign: "/=",
-    cst.FloorDivideAssign: "//=",
-    cst.ModuloAssign: "%=",
-    cst.PowerAssign: "**=",
-    cst.MatrixMultiplyAssign: "@=",
-    cst.BitAndAssign: "&=",
-    cst.BitOrAssign: "|=",
-    cst.BitXorAssign: "^=",
-    cst.LeftShiftAssign: "<<=",
-    cst.RightShiftAssign: ">>=",
+_EXPRESSIONS: dict[type[ast.expr], Callable[[_Lowering, Any], ir.Expr]] = {
+    ast.Name: lambda _self, node: ir.Name(node.id),
+    ast.Constant: lambda _self, node: ir.Literal(node.value),
+    ast.JoinedStr: lambda self, node: ir.Opaque(
+        self._exprs(part.value for part in node.values if isinstance(part, ast.FormattedValue))
+    ),
+    ast.Attribute: lambda self, node: ir.Attribute(self._expr(node.value), node.attr),
+    ast.Call: _Lowering._call,
+    ast.Subscript: _Lowering._subscript,
+    ast.Slice: _Lowering._slice,
+    ast.UnaryOp: _Lowering._unary,
+    ast.BinOp: _Lowering._binary,
+    ast.BoolOp: _Lowering._boolean,
+    ast.Compare: _Lowering._comparison,
+    ast.IfExp: _Lowering._conditional,
+    ast.Tuple: _Lowering._sequence,
+    ast.List: _Lowering._sequence,
+    ast.Set: _Lowering._sequence,
+    ast.Dict: _Lowering._dict,
+    ast.ListComp: _Lowering._comprehension,
+    ast.SetComp: _Lowering._comprehension,
+    ast.GeneratorExp: _Lowering._comprehension,
+    ast.DictComp: _Lowering._dict_comprehension,
+    ast.NamedExpr: lambda self, node: ir.Walrus(ir.Name(node.target.id), self._expr(node.value)),
+    ast.Starred: lambda self, node: ir.Starred(self._expr(node.value)),
+    ast.Lambda: lambda _self, _node: ir.Opaque(),
+}
+
+_SYMBOLS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.And: "and",
+    ast.Or: "or",
+    ast.Not: "not",
+    ast.USub: "-",
+    ast.UAdd: "+",
+    ast.Invert: "~",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
 }
 
 
-@lru_cache(maxsize=4096)
-def _evaluated(text: str) -> object:
-    """The value of a literal: the same few come up again and again."""
-    return literal_eval(text)
-
-
-def _operator(node: cst.CSTNode) -> str:
-    return _SYMBOLS[type(node)]
-
-
-def _statements(suite: cst.CSTNode) -> Iterable[cst.CSTNode]:
-    """Statements of a suite; `if x: a; b` counts as one line of small statements."""
-    if isinstance(suite, cst.SimpleStatementSuite):
-        return (suite,)
-    return cast("Iterable[cst.CSTNode]", getattr(suite, "body", ()))
-
-
-def _loops(node: cst.CSTNode) -> bool:
+def _loops(node: ast.stmt) -> bool:
     """Whether a statement is a loop or holds one, outside of definitions."""
-    if isinstance(node, (cst.For, cst.While)):
+    if isinstance(node, _LOOPS):
         return True
-    if isinstance(node, (cst.FunctionDef, cst.ClassDef)):
-        return False
-    return any(_loops(inner) for block in _blocks(node) for inner in _statements(block))
+    return isinstance(node, _COMPOUND) and any(_loops(inner) for block in _blocks(node) for inner in block)
 
 
-def _blocks(node: cst.CSTNode) -> list[cst.CSTNode]:
+def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
     """The suites of a compound statement."""
-    blocks: list[cst.CSTNode] = []
-    if isinstance(body := getattr(node, "body", None), cst.BaseSuite):
-        blocks.append(body)
-    for name in ("orelse", "finalbody"):
-        follower = getattr(node, name, None)
-        if isinstance(follower, cst.If):
-            blocks.extend(_blocks(follower))
-        elif follower is not None:
-            blocks.append(follower.body)
-    blocks.extend(handler.body for handler in getattr(node, "handlers", ()))
-    blocks.extend(case.body for case in getattr(node, "cases", ()))
-    return blocks
+    named = [getattr(node, name, []) for name in ("body", "orelse", "finalbody")]
+    return [*named, *(part.body for name in ("handlers", "cases") for part in getattr(node, name, ()))]
 
 
-def _plain_import(alias: cst.ImportAlias) -> ir.Imported:
-    module = _dotted(alias.name)
+def _plain_import(alias: ast.alias) -> ir.Imported:
     if alias.asname is not None:
-        return ir.Imported(_dotted(alias.asname.name), module)
-    top = module.partition(".")[0]
+        return ir.Imported(alias.asname, alias.name)
+    top = alias.name.partition(".")[0]
     return ir.Imported(top, top)
-
-
-def _from_import(node: cst.ImportFrom) -> Iterable[ir.Imported]:
-    module = "" if node.module is None else _dotted(node.module)
-    level = len(node.relative)
-    if isinstance(node.names, cst.ImportStar):
-        yield ir.Imported("*", module, level, "*")
-        return
-    for alias in node.names:
-        attribute = _dotted(alias.name)
-        name = attribute if alias.asname is None else _dotted(alias.asname.name)
-        yield ir.Imported(name, module, level, attribute)
-
-
-def _dotted(node: cst.CSTNode) -> str:
-    if isinstance(node, cst.Attribute):
-        return f"{_dotted(node.value)}.{node.attr.value}"
-    return cst.ensure_type(node, cst.Name).value

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from policyfix.finding import Finding, Problem, Result
 
+# Those that say which findings can be mended, and how. To find that out takes a tree of every file at fault.
+SHOWING_FIXES = frozenset({"rich", "json", "jsonl", "statistics"})
+
 
 def write(result: Result, output_format: str, file: TextIO) -> None:
     """Writes a result to a stream, in one of `config.FORMATS`."""
@@ -28,6 +31,19 @@ def line_of_problem(problem: Problem) -> str:
     """One line for a file that could not be checked."""
     line = "" if problem.line is None else f":{problem.line}"
     return f"{problem.path}{line}: error: {problem.code} {problem.message}"
+
+
+def summary(result: Result) -> str:
+    """The last line: how much was found, in how many files."""
+    files = f"{result.files} file{'' if result.files == 1 else 's'}"
+    if result.known:
+        files += f", besides {result.known} known"
+    if not result.findings and not result.problems:
+        return f"{'No new defects' if result.known else 'No defects'} in {files}."
+    counts = [f"{len(result.findings)} finding{'' if len(result.findings) == 1 else 's'}"]
+    if result.problems:
+        counts.append(f"{len(result.problems)} error{'' if len(result.problems) == 1 else 's'}")
+    return f"{', '.join(counts)} in {files}."
 
 
 def relative(path: str) -> str:

@@ -8,7 +8,7 @@ from typing import TextIO
 from click import echo, style
 
 from policyfix.finding import Finding, Result, Severity, Tier
-from policyfix.reports import line_of_problem
+from policyfix.reports import line_of_problem, summary
 
 CONTEXT = 1  # lines around the one that a finding points at
 
@@ -24,7 +24,10 @@ def show(result: Result, file: TextIO) -> None:
         echo("\n".join(_shown(finding, lines[finding.path])), file)
     for each in result.problems:
         echo(f"{_bold('error', fg='red')} {line_of_problem(each)}\n", file)
-    echo(_summary(result), file)
+    is_clean = not result.findings and not result.problems
+    safe = sum(f.fix is not None and f.fix.tier is Tier.SAFE for f in result.findings)
+    hint = f" {safe} can be mended by {_bold('policyfix apply')}." if safe else ""
+    echo(_bold(summary(result), fg="green" if is_clean else None) + hint, file)
 
 
 def _shown(finding: Finding, lines: list[str]) -> list[str]:
@@ -50,17 +53,3 @@ def _shown(finding: Finding, lines: list[str]) -> list[str]:
     elif finding.unfixed:
         shown.append(f"  {style(f'no fix: {finding.unfixed}', dim=True)}")
     return [*shown, ""]
-
-
-def _summary(result: Result) -> str:
-    files = f"{result.files} file{'' if result.files == 1 else 's'}"
-    if result.known:
-        files += f", besides {result.known} known"
-    if not result.findings and not result.problems:
-        return f"{_bold('No new defects' if result.known else 'No defects', fg='green')} in {files}."
-    counts = [f"{len(result.findings)} finding{'' if len(result.findings) == 1 else 's'}"]
-    if result.problems:
-        counts.append(f"{len(result.problems)} error{'' if len(result.problems) == 1 else 's'}")
-    safe = sum(f.fix is not None and f.fix.tier is Tier.SAFE for f in result.findings)
-    hint = f" {safe} can be mended by {_bold('policyfix apply')}." if safe else ""
-    return f"{_bold(', '.join(counts))} in {files}.{hint}"

@@ -60,8 +60,8 @@ class AgentConfig:
 
     def place(self, node: yaml.Node, symbol: str) -> Place:
         start, end = node.start_mark, node.end_mark
-        found = (start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-        return Place(self.path, symbol, ir.Span(0, ir.Ranges(lambda: [found])))
+        span = ir.Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+        return Place(self.path, symbol, span)
 
     @cached_property
     def is_composed(self) -> bool:

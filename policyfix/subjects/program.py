@@ -104,7 +104,7 @@ def script_of(module: Module) -> ir.FunctionFacts | None:
     if not body:
         return None
     first = getattr(body[0], "span", ir.NOWHERE)
-    return ir.FunctionFacts("<module>", "<module>", (), (), body, first, first)
+    return ir.FunctionFacts("<module>", "<module>", (), (), body, first)
 
 
 def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]:
@@ -439,7 +439,7 @@ class Program(Run):
                 return either([self.term(f".{known.name}", known.receiver), *positional[2:]])
             if known is not UNKNOWN:
                 return known
-        site = (self._frame.module.path, node.span.number)
+        site = (self._frame.module.path, node.span)
         made_of = [] if receiver is None else [receiver]
         is_ours = isinstance(callee, Term) and callee.op != "imported"
         return self.term("call" if is_ours else "made", Const(site), Const(name), *made_of, *arguments)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policyfix.config import did_you_mean
 from policyfix.contract import Contract
-from policyfix.facts.ir import Ranges, Span
+from policyfix.facts.ir import Span
 from policyfix.suppressions import Suppression
 from policyfix.trace import Place
 
@@ -37,7 +37,7 @@ class SuppressedFile:
         return ()
 
     def place(self, suppression: Suppression) -> Place:
-        return Place(self.path, "", Span(0, Ranges(lambda: [suppression.range])))
+        return Place(self.path, "", Span(*suppression.range))
 
     def lacks_reason(self, suppression: Suppression) -> bool:
         """Whether it does not count for want of a reason."""

@@ -66,7 +66,7 @@ def test_every_format_names_code_path_and_line(agents: Path, output_format: str)
 
 
 def test_rich_shows_the_source_and_marks_the_place(agents: Path) -> None:
-    lines = policyfix("check", str(agents)).output.splitlines()
+    lines = policyfix("check", str(agents), "--output-format", "rich").output.splitlines()
     shown = next(i for i, line in enumerate(lines) if "tokens[tokens == 255] = 0" in line)
     marks = lines[shown + 1]
     assert marks.count("^") == len("tokens[tokens == 255] = 0")

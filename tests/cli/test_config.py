@@ -139,7 +139,14 @@ def test_standard_input_is_checked_under_the_name_that_is_given(agents: Path) ->
     assert {f["path"] for f in bare["findings"]} == {"-"}
     named = report("--stdin-filename", "agents/new.py", "-", stdin=KEEPER)
     assert {f["path"] for f in named["findings"]} == {"agents/new.py"}
-    shown = policyfix("check", "--stdin-filename", "agents/keeper.py", stdin="# one line more\n" + KEEPER)
+    shown = policyfix(
+        "check",
+        "--output-format",
+        "rich",
+        "--stdin-filename",
+        "agents/keeper.py",
+        stdin="# one line more\n" + KEEPER,
+    )
     assert "out, (self._h, self._c) = self.lstm(x, state)" in shown.stdout
     Path("policyfix.toml").write_text('per-file-ignores = { "agents/*" = ["PF2"] }\n')
     assert "PF201" not in report("-", "--stdin-filename", "agents/new.py", stdin=KEEPER)["summary"]["codes"]
