@@ -101,7 +101,7 @@ def _dependants(given: frozenset[Path], reader: Reader, walk: sources.Walk) -> l
     headers = {path: h for path in given if (h := reader.headers(path)) is not None}
     family = set(index.candidates(headers, Project(reader.facts, headers).locate, reader.headers))
     family |= {path for path in headers if any(w in reader.data(path) for w in (b"torch", b"tensordict"))}
-    names = {name for path in family for name in index.names(reader.data(path))}
+    names = {name for path in family for name in index.class_names(reader.data(path))}
     if not names:
         return []
     roots = dict.fromkeys(sources.project_root(path) for path in family)

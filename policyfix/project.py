@@ -62,6 +62,7 @@ class Module:
     facts: ir.ModuleFacts
     project: Project
     name: str | None = None
+    _members: dict[str, Symbol] = field(default_factory=dict, repr=False)
 
     @property
     def path(self) -> str:
@@ -80,6 +81,15 @@ class Module:
                 return UNRESOLVED
 
     def member(self, name: str) -> Symbol:
+        """What a name of the module means."""
+        symbol = self._members.get(name)
+        if symbol is None:
+            symbol = self._member(name)
+            if symbol is not UNRESOLVED:  # it may be, for as long as a cycle of imports is open
+                self._members[name] = symbol
+        return symbol
+
+    def _member(self, name: str) -> Symbol:
         found = self.facts.lookup(name)
         match found:
             case ir.ClassFacts():
@@ -244,9 +254,12 @@ class Project:
         """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
         if pattern not in self._said:
             search = re.compile(pattern).search
-            contents = map(self._data, self._known)
-            self._said[pattern] = any(search(data) for data in contents if part in data)
+            self._said[pattern] = any(search(data) for data in self._contents if part in data)
         return self._said[pattern]
+
+    @cached_property
+    def _contents(self) -> list[bytes]:
+        return [self._data(path) for path in self._known]
 
     def mentions(self, path: Path, words: frozenset[str]) -> bool:
         """Whether the text of a file holds one of the words."""
@@ -261,8 +274,8 @@ class Project:
         """Whether some known file other than this one holds all of the names."""
         here = Path(path).absolute()
         found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
-        texts = (self._data(other) for other in self._known if other.absolute() != here)
-        return any(all(pattern.search(data) for pattern in found) for data in texts)
+        texts = zip(self._known, self._contents, strict=True)
+        return any(all(p.search(data) for p in found) for other, data in texts if other.absolute() != here)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
         """The project's file that an import reads, without reading it: None where it is none of ours."""

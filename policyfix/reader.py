@@ -5,18 +5,17 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
 
 from policyfix import index, sources, suppressions
-from policyfix.aside import aside
 from policyfix.cache import Cache, Stat, digest, stat
 from policyfix.finding import Problem
+from policyfix.proof import Proof
 
 if TYPE_CHECKING:
     from policyfix.contract import Contract
@@ -41,7 +40,7 @@ class Reader:
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
         self._sources: dict[Path, sources.Source | None] = {}
         self._unproved: list[Path] = []
-        self._proof: Callable[[], dict[Path, Problem]] | None = None
+        self._proof: Proof | None = None
         self.problems: dict[Path, Problem] = {}
         self.asked: set[Path] = set()
 
@@ -133,8 +132,8 @@ class Reader:
         other reason. Where there is much to read that may happen beside this process."""
         python = (path.absolute() for path in paths if not sources.is_config(path))
         self._unproved = [path for path in python if not self._is_proved(path)]
-        work = partial(self._disprove, self._unproved)
-        self._proof = aside(work) if beside and sum(map(self.size, self._unproved)) > MUCH else work
+        pays = beside and sum(map(self.size, self._unproved)) > MUCH
+        self._proof = Proof(self._unproved, self._judged, pays)
 
     def _is_proved(self, path: Path) -> bool:
         entry = self._index.get(str(path))
@@ -147,7 +146,7 @@ class Reader:
     def finish_proof(self) -> None:
         """Notes the problems of files that are no Python, and keeps what was learnt of the others."""
         assert self._proof is not None
-        self.problems |= self._proof()
+        self.problems |= self._proof.finish()
         if self._cache is None:
             return
         for path in self._unproved:
@@ -155,19 +154,20 @@ class Reader:
                 entry.is_python = True
         self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
 
-    def _disprove(self, paths: Iterable[Path]) -> dict[Path, Problem]:
-        for path in paths:
-            source = self.source(path)
-            if source is None or len(source.data) > LARGEST:
-                continue  # a table of numbers may take gigabytes to parse, and holds no policy
-            try:
-                with _undisturbed():
-                    # Parses, without the tree of Python objects that would take as long again.
-                    symtable(source.data, "", "exec")  # type: ignore[arg-type]
-            except _REFUSALS as error:
-                if not _is_newer(source.text, error):
-                    self.problems[path] = _problem(source, path, error)
-        return self.problems
+    def _judged(self, path: Path) -> Problem | None:
+        """What the interpreter says against a file."""
+        source = self.source(path)
+        if source is None:
+            return self.problems[path]
+        if len(source.data) > LARGEST:
+            return None  # a table of numbers may take gigabytes to parse, and holds no policy
+        try:
+            with _undisturbed():
+                # Parses, without the tree of Python objects that would take as long again.
+                symtable(source.data, "", "exec")  # type: ignore[arg-type]
+        except _REFUSALS as error:
+            return None if _is_newer(source.text, error) else _problem(source, path, error)
+        return None
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from policyfix.shapes import Shapes
 from policyfix.values import UNKNOWN, Term, Thing, Value
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Place:
     """Where something happens: file, function as written, and source range."""
 
@@ -20,7 +20,7 @@ class Place:
     function: ir.FunctionFacts | None = None  # the function that it stands in
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class KeyRead:
     tensordict: Value
     key: str
@@ -28,7 +28,7 @@ class KeyRead:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class KeyWrite:
     """`key` is None where it is computed; `guards` are the undecided tests around it."""
 
@@ -40,7 +40,7 @@ class KeyWrite:
     guards: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Store:
     """A value kept on an instance, directly or inside a container that it holds."""
 
@@ -52,7 +52,7 @@ class Store:
     registered: bool = False  # as a buffer, a parameter or a module
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class InPlace:
     """A tensor overwritten in place; `mask` is the index of a subscript store."""
 
@@ -67,7 +67,7 @@ class InPlace:
     tracked: bool = True  # autograd records
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class CoreCall:
     core: Term
     input: Value
@@ -81,7 +81,7 @@ class CoreCall:
         return self.core.op.removeprefix("new:")
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Compared:
     left: Value
     operator: str
@@ -91,7 +91,7 @@ class Compared:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Branch:
     """A test; the terms that its branches made came up between `order` and `end`."""
 
@@ -102,7 +102,7 @@ class Branch:
     guards: tuple[Value, ...] = ()  # the undecided tests around it
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Lookup:
     """An entry of a dict or list, read or written by an index that is no constant."""
 
@@ -112,7 +112,7 @@ class Lookup:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Returned:
     """What the called method gives back to its caller, at one of its ends."""
 
@@ -121,7 +121,7 @@ class Returned:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -130,7 +130,7 @@ class Escape:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Called:
     """A call of a library's function, of a builtin or of a tensor's method.
 
@@ -144,7 +144,7 @@ class Called:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Unfollowed:
     """A call of something that is not understood: it may do anything to what it can reach."""
 
@@ -153,7 +153,7 @@ class Unfollowed:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Rebound:
     """An attribute of a torch module that is set to another value."""
 
@@ -164,7 +164,7 @@ class Rebound:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class NetCall:
     """A method of a net that the policy holds, called with these arguments."""
 
@@ -176,7 +176,7 @@ class NetCall:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Region:
     """A part of a run: one pass of a loop, one arm of a branch, what one entry from outside does. `site` is
     shared by the passes, or the arms, of one statement in one run of it; `number` tells them apart."""
@@ -186,7 +186,7 @@ class Region:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Invocation:
     """A call, as the code around a policy makes them: of a method, of a value, of a function."""
 
@@ -206,7 +206,7 @@ class Invocation:
         return next((value for key, value in self.keywords if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Carried:
     """A loop gives a name, or an element of a tensor, a value that is made from its earlier one."""
 
@@ -215,7 +215,7 @@ class Carried:
     order: int
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class CopyWrite:
     """A write into `owner[index]` that reaches nothing else: where indexing copies, it is lost."""
 

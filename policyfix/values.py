@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from policyfix.facts import ir
 from policyfix.project import External, LinkedClass, Module, Symbol
@@ -47,7 +46,7 @@ _LAYING_FLAT = frozenset("reshape flatten contiguous reshape_as ravel".split())
 _CUTTING = frozenset("narrow select chunk split unbind diagonal as_strided real".split())
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Unknown:
     """A value that is not followed."""
 
@@ -55,7 +54,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen(eq=False)
 class Const:
     value: object
 
@@ -71,7 +70,7 @@ class Const:
 NONE = Const(None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@ir.frozen(eq=False)
 class Term:
     """The result of an operation. Interned within one run, so equal terms are the same object."""
 
@@ -80,21 +79,21 @@ class Term:
     order: int  # when it first came up: terms and events share one clock
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@ir.frozen(eq=False)
 class Group:
     """A tuple of known length. Made by `group`, so equal ones are the same object."""
 
     items: tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@ir.frozen(eq=False)
 class Either:
     """One of several values, by branch. Made by `either`, so equal ones are the same object."""
 
     options: frozenset[Value]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@ir.frozen(eq=False)
 class Thing:
     """Something with mutable contents: an instance of a project class, a dict, a list."""
 
@@ -102,14 +101,14 @@ class Thing:
     cls: LinkedClass | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Ref:
     """A class, function or module by reference."""
 
     symbol: Symbol
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Bound:
     """A method with its receiver; `owner` is the class that defines it."""
 
@@ -118,13 +117,13 @@ class Bound:
     receiver: Value
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Super:
     owner: LinkedClass
     receiver: Thing
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@ir.frozen(eq=False)
 class Local:
     """A function defined inside another one."""
 
@@ -133,7 +132,7 @@ class Local:
     environment: dict[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
+@ir.frozen()
 class Method:
     """A method of a value that is no project instance: a tensor, a TensorDict, a dict, a list."""
 
@@ -247,17 +246,24 @@ def parts(value: Value) -> Iterator[Value]:
         yield from value.options
 
 
-def walk(value: Value, enter: Callable[[Term], bool] = lambda _: True) -> Iterator[Value]:
+def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[Value]:
     """The value and everything that it is made of, each once; what `enter` refuses is not looked into."""
     seen: set[Value] = set()
     todo = [value]
     while todo:
         current = todo.pop()
-        if current not in seen:
-            seen.add(current)
-            yield current
-            if not isinstance(current, Term) or enter(current):
-                todo.extend(parts(current))
+        if current in seen:
+            continue
+        seen.add(current)
+        yield current
+        kind = type(current)  # asked a million times: nothing derives from these
+        if kind is Term:
+            if enter is None or enter(current):  # type: ignore[arg-type]
+                todo.extend(current.args)  # type: ignore[union-attr]
+        elif kind is Group:
+            todo.extend(current.items)  # type: ignore[union-attr]
+        elif kind is Either:
+            todo.extend(current.options)  # type: ignore[union-attr]
 
 
 def is_keyword(value: Value) -> bool:

@@ -59,7 +59,7 @@ def test_prose_about_cores_is_no_core() -> None:
         "beside.py": "class Beside(nn.Module): pass\n\n\nclass B(Enum):\n    x = nn.LSTM\n",
         "attribute.py": "class A(nn.Module):\n    core = nn.LSTM\n",
         "imported.py": "from torch.nn import LSTM\nclass A(nn.Module):\n    core = LSTM if x else None\n",
-        "star.py": "from torch.nn import *\nclass A(Module):\n    core = LSTM\n",
+        "star.py": "from torch.nn import *  # noqa: F403\nclass A(Module):\n    core = LSTM\n",
         "named.py": "class A(nn.Module):\n    core = getattr(nn, 'GRUCell')\n",
         "assigned.py": 'CORES = {\n    "x": nn.LSTM,\n}\n\n\nclass A(nn.Module): pass\n',
         "text.py": 'class A(nn.Module):\n    text = """\nfrom here on\n"""\n    core = nn.LSTM\n',

@@ -27,7 +27,7 @@ ORDER = (
     ("index",),
     ("facts", "suppressions"),
     ("finding",),
-    ("cache", "reader"),
+    ("cache", "proof", "reader"),
     ("project",),
     ("values",),
     ("shapes",),

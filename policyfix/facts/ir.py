@@ -7,7 +7,7 @@ and picklable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TypeVar, dataclass_transform, get_args
@@ -16,13 +16,14 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def frozen(cls: type[T]) -> type[T]:
-    """A frozen, hashable, slotted dataclass. That nobody writes to it, type checkers see to: at run time a
-    dataclass that is frozen takes three times as long to make, and of these there are very many."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+def frozen(*, eq: bool = True) -> Callable[[type[T]], type[T]]:
+    """A frozen, slotted dataclass, hashable by what it holds or, without `eq`, by identity. That nobody
+    writes to it, type checkers see to: frozen at run time, it would take three times as long to make, and of
+    these there are very many."""
+    return dataclass(slots=True, eq=eq, unsafe_hash=eq)
 
 
-@frozen
+@frozen()
 class Span:
     """A range of source text: lines and columns count from 1, the end column is exclusive."""
 
@@ -38,25 +39,25 @@ NOWHERE = Span(0, 0, 0, 0)
 # --------------------------------------------------------------------------------------- expressions
 
 
-@frozen
+@frozen()
 class Name:
     id: str
 
 
-@frozen
+@frozen()
 class Literal:
     """A constant: str, bytes, int, float, complex, bool, None or Ellipsis."""
 
     value: object
 
 
-@frozen
+@frozen()
 class Attribute:
     value: Expr
     name: str
 
 
-@frozen
+@frozen()
 class Argument:
     """One argument of a call; `star` is "", "*" or "**"."""
 
@@ -65,25 +66,25 @@ class Argument:
     star: str = ""
 
 
-@frozen
+@frozen()
 class Call:
     function: Expr
     arguments: tuple[Argument, ...]
     span: Span
 
 
-@frozen
+@frozen()
 class Slice:
     parts: tuple[Expr | None, ...]
 
 
-@frozen
+@frozen()
 class Subscript:
     value: Expr
     items: tuple[Expr, ...]
 
 
-@frozen
+@frozen()
 class Operation:
     """A unary, binary or boolean operation; `operator` is its spelling (`+`, `not`, `and`, ...)."""
 
@@ -91,21 +92,21 @@ class Operation:
     operands: tuple[Expr, ...]
 
 
-@frozen
+@frozen()
 class Comparison:
     left: Expr
     operators: tuple[str, ...]
     rights: tuple[Expr, ...]
 
 
-@frozen
+@frozen()
 class Conditional:
     test: Expr
     body: Expr
     orelse: Expr
 
 
-@frozen
+@frozen()
 class Sequence:
     """A tuple, list or set display; `kind` names which."""
 
@@ -113,12 +114,12 @@ class Sequence:
     items: tuple[Expr, ...]
 
 
-@frozen
+@frozen()
 class Starred:
     value: Expr
 
 
-@frozen
+@frozen()
 class Mapping:
     """A dict display; a key of None is a `**spread`."""
 
@@ -126,7 +127,7 @@ class Mapping:
     values: tuple[Expr, ...]
 
 
-@frozen
+@frozen()
 class Comprehension:
     """A list, set, dict comprehension or generator; a dict's element is a pair."""
 
@@ -135,13 +136,13 @@ class Comprehension:
     generators: tuple[tuple[Expr, Expr, tuple[Expr, ...]], ...]  # (target, iterable, conditions)
 
 
-@frozen
+@frozen()
 class Walrus:
     target: Name
     value: Expr
 
 
-@frozen
+@frozen()
 class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
@@ -170,7 +171,7 @@ Expr = (
 # ---------------------------------------------------------------------------------------- statements
 
 
-@frozen
+@frozen()
 class Assign:
     """`a = b = value`; an annotated assignment is one too."""
 
@@ -179,7 +180,7 @@ class Assign:
     span: Span
 
 
-@frozen
+@frozen()
 class AugAssign:
     target: Expr
     operator: str
@@ -187,7 +188,7 @@ class AugAssign:
     span: Span
 
 
-@frozen
+@frozen()
 class Evaluate:
     """An expression statement, an assertion or the like: evaluated for what it does."""
 
@@ -195,26 +196,26 @@ class Evaluate:
     span: Span
 
 
-@frozen
+@frozen()
 class Return:
     value: Expr
     span: Span
 
 
-@frozen
+@frozen()
 class Raise:
     value: Expr
     span: Span
 
 
-@frozen
+@frozen()
 class Jump:
     """`break` or `continue`."""
 
     kind: str
 
 
-@frozen
+@frozen()
 class If:
     test: Expr
     body: tuple[Stmt, ...]
@@ -222,7 +223,7 @@ class If:
     span: Span
 
 
-@frozen
+@frozen()
 class Loop:
     """`for target in iterable` or, without a target, `while iterable`."""
 
@@ -233,14 +234,14 @@ class Loop:
     span: Span
 
 
-@frozen
+@frozen()
 class With:
     items: tuple[tuple[Expr, Expr | None], ...]
     body: tuple[Stmt, ...]
     span: Span
 
 
-@frozen
+@frozen()
 class Try:
     body: tuple[Stmt, ...]
     handlers: tuple[tuple[Stmt, ...], ...]
@@ -249,20 +250,20 @@ class Try:
     span: Span
 
 
-@frozen
+@frozen()
 class Match:
     subject: Expr
     cases: tuple[tuple[Stmt, ...], ...]
     span: Span
 
 
-@frozen
+@frozen()
 class Delete:
     targets: tuple[Expr, ...]
     span: Span
 
 
-@frozen
+@frozen()
 class Imported:
     """A name bound by an import: `module` as written, `level` leading dots, `attribute` of a from-import.
 
@@ -275,20 +276,20 @@ class Imported:
     attribute: str | None = None
 
 
-@frozen
+@frozen()
 class Import:
     names: tuple[Imported, ...]
     span: Span
 
 
-@frozen
+@frozen()
 class Share:
     """`global` or `nonlocal`."""
 
     names: tuple[str, ...]
 
 
-@frozen
+@frozen()
 class Define:
     """A function or class defined inside a function."""
 
@@ -317,7 +318,7 @@ Stmt = (
 # ----------------------------------------------------------------------------------------- the facts
 
 
-@frozen
+@frozen()
 class Parameter:
     """`kind` is "positional-only", "positional", "keyword", "*" or "**"."""
 
@@ -327,7 +328,7 @@ class Parameter:
     annotation: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FunctionFacts:
     name: str
     qualname: str
@@ -345,7 +346,7 @@ class FunctionFacts:
         return frozenset(p.name for p in self.parameters if p.kind in ("positional", "keyword"))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ClassFacts:
     name: str
     qualname: str

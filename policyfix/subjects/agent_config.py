@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import yaml
@@ -119,7 +120,7 @@ class AgentConfig:
         `config.components._core_.output_size`."""
         owner, key = (re.escape(entry.name).encode() for entry in (component, option))
         pattern = rb"""(?:\.|\[["'])%s(?:["']\])?(?:\.|\[["'])%s\b""" % (owner, key)
-        return self.project.says(pattern, option.name.encode())
+        return self.project.says(pattern, component.name.encode())
 
     @cached_property
     def undefined_sources(self) -> tuple[tuple[Component, Entry], ...]:
@@ -164,7 +165,12 @@ def keys_of(cls: LinkedClass) -> frozenset[str]:
     return frozenset(key for link in _links(cls) if link is not None for key in link)
 
 
-def _links(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
+@cache
+def _links(cls: LinkedClass) -> tuple[frozenset[str] | None, ...]:
+    return tuple(_chain(cls))
+
+
+def _chain(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
     """The keys that each constructor on the way of `**kwargs` names; None where the way is lost."""
     found = cls.find("__init__")
     if found is None:
@@ -251,17 +257,24 @@ def is_dead(cls: LinkedClass, key: str) -> bool:
 def _is_read(attribute: str, cls: LinkedClass) -> bool:
     """Whether a class, or one of its bases, mentions an attribute other than to give it a value."""
     for owner in cls.linked:
-        for function in owner.facts.functions:
-            stores = 0
-            for node in ir.nodes(function.body):
-                if isinstance(node, ir.Literal) and node.value == attribute:
-                    return True
-                if isinstance(node, ir.Assign):
-                    stores += sum(isinstance(t, ir.Attribute) and t.name == attribute for t in node.targets)
-            named = sum(isinstance(n, ir.Attribute) and n.name == attribute for n in ir.nodes(function.body))
-            if named != stores:
-                return True
+        if any(attribute in _read_in(function) for function in owner.facts.functions):
+            return True
     return False
+
+
+@cache
+def _read_in(function: ir.FunctionFacts) -> frozenset[object]:
+    """Attributes that a function mentions other than to give them a value, and its literals."""
+    mentions: Counter[str] = Counter()
+    literals: set[object] = set()
+    for node in ir.nodes(function.body):
+        if isinstance(node, ir.Literal):
+            literals.add(node.value)
+        elif isinstance(node, ir.Attribute):
+            mentions[node.name] += 1
+        elif isinstance(node, ir.Assign):
+            mentions.subtract(t.name for t in node.targets if isinstance(t, ir.Attribute))
+    return frozenset(name for name, count in mentions.items() if count) | literals
 
 
 def agent_configs(project: Project, path: Path, text: str, contract: Contract) -> Iterator[AgentConfig]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from policyfix.project import External
 from policyfix.subjects.policy import PolicyClass
@@ -136,6 +137,7 @@ def _may_hold(guard: Value, layer: Term) -> bool:
     return len(names) < len(wanted) or kind in names or bool(names & _RECURRENT)
 
 
+@lru_cache(maxsize=64)
 def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
     """What a module holds at a moment of its construction, at any depth."""
     stored = [store for store in policy.building.of(Store) if store.order < order]

@@ -6,6 +6,7 @@ Policies are not looked into; their calls are what the code around them is asked
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -105,6 +106,12 @@ def script_of(module: Module) -> ir.FunctionFacts | None:
         return None
     first = getattr(body[0], "span", ir.NOWHERE)
     return ir.FunctionFacts("<module>", "<module>", (), (), body, first)
+
+
+@cache
+def _names_in(function: ir.FunctionFacts) -> Counter[str]:
+    """How often a function speaks of each name."""
+    return Counter(node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name))
 
 
 def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]:
@@ -304,8 +311,8 @@ class Program(Run):
             else:
                 break
         if isinstance(written, ir.Name) and depth == 0:
-            uses = [n for n in ir.nodes(self._frame.function.body) if n == written]
-            depth = 1 if len(uses) == 2 else 0  # where it is bound, and here
+            uses = _names_in(self._frame.function)[written.id]
+            depth = 1 if uses == 2 else 0  # where it is bound, and here
         while depth and isinstance(value, Term) and value.args:
             if value.op in ("index", "td.index"):
                 self._record(CopyWrite(value.args[0], value.args[1], self._place(span), self._tick()))

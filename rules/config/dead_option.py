@@ -49,7 +49,7 @@ class DeadOption(Rule[AgentConfig]):
         for component in config.components.values():
             target = component.target
             for option in component.options:
-                if option.name in STRUCTURE or target is None or config.is_asked_for(component, option):
+                if option.name in STRUCTURE or target is None or not is_dead(target, option.name):
                     continue
-                if is_dead(target, option.name):
+                if not config.is_asked_for(component, option):
                     yield self.finding(option.place, f"{target.name} never reads {option.name}", config)
