@@ -11,8 +11,8 @@ from policyfix.finding import Problem
 
 
 class Proof:
-    """Judges files from both ends of a list until the ends meet: another process, if one may run `beside`, from
-    the start, and this one from the end, once it has nothing else to do."""
+    """Judges files from both ends of a list until the ends meet: this process from the end, once it has
+    nothing else to do, and another from the start, if one may run `beside`."""
 
     def __init__(self, paths: Sequence[Path], judge: Callable[[Path], Problem | None], beside: bool) -> None:
         self._paths = paths
