@@ -246,9 +246,11 @@ class Project:
 
     def assigns(self, attribute: str) -> bool:
         """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
-        # In an assignment, a tuple of targets or a loop; what a comment says counts too.
+        # In an assignment, a tuple of targets or a loop; what a comment says counts too. What follows a `=`
+        # is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
         name = attribute.encode()
-        return self.says(rb"\b(?!self\b)\w+\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % name, b"." + name)
+        owner = rb"(?:(?<![=.\w])(?<!= )(?!self\.%s)(?:\w+\.)+|[\])]\.(?:\w+\.)*)" % name
+        return self.says(owner + rb"%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % name, b"." + name)
 
     def says(self, pattern: bytes, part: bytes = b"") -> bool:
         """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
@@ -270,12 +272,20 @@ class Project:
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
 
-    def others_mention(self, path: str, *words: str) -> bool:
-        """Whether some known file other than this one holds all of the names."""
+    def importers_mention(self, path: str, *words: str) -> bool:
+        """Whether some known file that may import this one holds all of the words: it names the module or a
+        package that the module is in, or the package that it is itself in by dots alone."""
         here = Path(path).absolute()
-        found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
+        packages = {p.name for p in here.parents if p / "__init__.py" in self._files} | {here.parent.name}
+        modules = b"|".join(re.escape(name).encode() for name in {here.stem, *packages} if name)
+        patterns = [re.compile(rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)]
+        patterns += [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
         texts = zip(self._known, self._contents, strict=True)
-        return any(all(p.search(data) for p in found) for other, data in texts if other.absolute() != here)
+        return any(all(p.search(data) for p in patterns) for other, data in texts if other.absolute() != here)
+
+    @cached_property
+    def _files(self) -> frozenset[Path]:
+        return frozenset(path.absolute() for path in self._known)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
         """The project's file that an import reads, without reading it: None where it is none of ours."""

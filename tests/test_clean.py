@@ -1,4 +1,4 @@
-"""The clean policies: `check` is silent on them, and `verify` proves that it may be."""
+"""The clean sources: `check` is silent on them, and running them proves that it may be."""
 
 import subprocess
 import sys
@@ -17,6 +17,8 @@ POLICIES = [
     "mixin:Keeper",
     "nested:Warden",
     "store:Miner",
+    "tokens:Gatherer",
+    "tokens:Surveyor",
     "wrapper:Forager",
 ]
 

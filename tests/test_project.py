@@ -219,3 +219,22 @@ def test_the_order_in_which_files_are_given_changes_nothing(tmp_path: Path) -> N
     }
     assert len(answers) == 1
     assert {code for _, _, code, _ in answers.pop()} >= {"PF101", "PF202", "PF205", "PF301", "PF401"}
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("policy.clip_range = 1", True),
+        ("agent.policy.clip_range = 1", True),
+        ("policies[0].clip_range = 1", True),
+        ("policy.clip_range, kept = 1, 2", True),
+        ("for policy.clip_range, rate in sweep:", True),
+        ("self.clip_range = 1", False),
+        ("if policy.clip_range == 1:", False),
+        ("Policy(clip_range=cfg.clip_range, rate=1)", False),
+        ("Policy(clip_range = self.cfg.clip_range, rate=1)", False),
+    ],
+)
+def test_an_attribute_is_assigned_where_it_stands_as_a_target(text: str, answer: bool) -> None:
+    project = Project(lambda path: None, [Path("/train.py")], lambda path: text.encode())
+    assert project.assigns("clip_range") is answer

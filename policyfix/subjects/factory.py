@@ -119,7 +119,8 @@ class Factory:
 
     def _passes_config(self, build: Build) -> bool:
         """Whether the config itself goes into the call."""
-        return any(_holds(argument.value, build.config) for argument in build.call.arguments)
+        given = [argument.value for argument in build.call.arguments]
+        return any(_holds(v, build.config) for v in (*given, *_spread(build.call, self.function)))
 
     def _keys(self, spread: ir.Expr) -> set[str] | None:
         """The keys of a dict that is spread into a call; None where they are not all known."""
@@ -150,6 +151,17 @@ class Factory:
     def reads_by_get(self) -> frozenset[ir.Expr]:
         """Values that the function asks with `get` or by a key, as it does with configs that are mappings."""
         return frozenset(_receivers(self.function.body))
+
+
+def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:
+    """The values in the dicts of a function that are spread into a call."""
+    names = [a.value for a in call.arguments if a.star == "**" and isinstance(a.value, ir.Name)]
+    for node in ir.nodes(function.body) if names else ():
+        match node:
+            case ir.Assign(targets=(target,), value=ir.Mapping(values=values)) if target in names:
+                yield from values
+            case ir.Assign(targets=(ir.Subscript(value=owner),), value=value) if owner in names:
+                yield value
 
 
 def _literal_keys(mapping: ir.Mapping) -> set[str] | None:
@@ -228,7 +240,8 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         classes, selected_by = _classes(node.function, function, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
-        read = [*_configs(selected_by), *(c for a in node.arguments for c in _configs(a.value))]
+        given_here = (*(a.value for a in node.arguments), *_spread(node, function))
+        read = [*_configs(selected_by), *(c for value in given_here for c in _configs(value))]
         for config in read:
             if _is_config(config, given, module):
                 yield Build(node, classes, config)

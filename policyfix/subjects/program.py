@@ -213,6 +213,7 @@ class Program(Run):
         dotted = symbol.name if isinstance(symbol, External) else ""
         kind = "td" if dotted in TENSORDICTS else "tensor" if dotted in TENSORS else None
         kind = "spec" if dotted in SPECS else kind
+        kind = "optimizer" if is_optimizer_class(dotted) else kind
         return value if kind is None else self.term(kind, Const(name))
 
     def _is_worth_reading(self, expr: ir.Expr, module: Module) -> bool:
@@ -351,6 +352,10 @@ class Program(Run):
         if is_method and receiver is not None and _writes_in_place(receiver, name):
             assert isinstance(node.function, ir.Attribute)
             self._note_copy(node.function.value, receiver, node.span)
+        if name == "append" and arguments and self._loops and self._loops[-1].backwards:
+            kept = {i for o in options(receiver or UNKNOWN) if isinstance(o, Group) for i in o.items}
+            if any(part in kept for part in walk(arguments[0]) if isinstance(part, Term)):
+                self._record(Carried(arguments[0], self._place(node.span), self._tick()))
         evaluation = self._calls[-1] if self._calls else _Call()
         open_ended = spread or evaluation.open_ended
         at = len(self.trace.events)
@@ -394,8 +399,8 @@ class Program(Run):
                     isinstance(receiver, Thing) and receiver.cls is not None and self._is_part(receiver.cls)
                 )
                 return is_ours or receiver is self.instance or self._matters(function, arguments)
-            case Ref(symbol=FunctionRef(facts=facts)):
-                return self._matters(facts, arguments)
+            case Ref(symbol=FunctionRef(facts=facts, module=module)):
+                return self._matters(facts, arguments) or self._leads_on(facts, module)
             case Ref(symbol=LinkedClass() as cls):
                 return self._is_part(cls)
             case Local():
@@ -414,6 +419,18 @@ class Program(Run):
         if self._words & ir.words_in(function) or writes_to_rows(function):
             return True
         return any(self._is_spoken(a) for a in arguments)
+
+    def _leads_on(self, function: ir.FunctionFacts, module: Module) -> bool:
+        """Whether a function names another one of its file that matters, or that leads to one."""
+        local = {f.name: f for f in module.facts.functions}
+        todo, seen = [function], {function.name}
+        while todo:
+            for name in ir.names_in(todo.pop()) & local.keys() - seen:
+                if self._matters(local[name], []):
+                    return True
+                seen.add(name)
+                todo.append(local[name])
+        return False
 
     def term(self, op: str, *args: Value) -> Term:
         made = super().term(op, *args)
@@ -579,6 +596,12 @@ def entry_of(value: Value) -> str | None:
         key = value.args[1]
         return key.value if isinstance(key, Const) and isinstance(key.value, str) else None
     return None
+
+
+def is_optimizer_class(dotted: str) -> bool:
+    """Whether a name is that of one of torch's optimizers; schedulers stand in a module of their own."""
+    package, _, name = dotted.rpartition(".")
+    return package in ("torch.optim", "torch.optim.optimizer") and name[:1].isupper()
 
 
 def is_td(value: Value) -> bool:

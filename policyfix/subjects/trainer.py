@@ -15,6 +15,7 @@ from policyfix.subjects.program import (
     Program,
     codes,
     entry_of,
+    is_optimizer_class,
     is_rows,
     is_td,
     is_tensor,
@@ -281,9 +282,9 @@ class Trainer:
         )
 
     def is_called_by_code_that_mentions(self, word: str) -> bool:
-        """Whether some other file speaks both of this code and of a word."""
+        """Whether some other file that may import this code speaks of it, and of a word."""
         name = self.name.rpartition(".")[2]
-        return self.name != "<module>" and self.module.project.others_mention(self.path, name, word)
+        return self.name != "<module>" and self.module.project.importers_mention(self.path, name, word)
 
     @cached_property
     def zeroes_gradients(self) -> bool:
@@ -510,7 +511,7 @@ def _core(value: Value) -> Value:
 def _is_optimizer(value: Value) -> bool:
     if isinstance(value, Either):
         return any(_is_optimizer(o) for o in value.options)
-    return isinstance(value, Term) and (value.op.startswith("torch.optim.") or value.op == "optimizer")
+    return isinstance(value, Term) and (is_optimizer_class(value.op) or value.op == "optimizer")
 
 
 def trainers(project: Project, module: Module, contract: Contract) -> Iterator[Trainer]:

@@ -34,6 +34,11 @@ class Brain(nn.Module):
         }
         return state
 
+    @torch.no_grad()
+    def bound(self, most):
+        for parameter in self.parameters():
+            parameter.clamp_(-most, most)
+
     def think(self, observations, ends, groups, training):
         """`[B*T, M, 3]`, ends `[B, T]`, rows of the memory `[B]` -> logits `[B*T, A]`, value `[B*T, 1]`."""
         batch, steps = ends.shape
@@ -101,12 +106,8 @@ class Warden(nn.Module):
         self.brain.c.zero_()
 
     def clip_weights(self):
-        if self.clip_range == 0:
-            return
-        with torch.no_grad():
-            for layer in self.brain.modules():
-                if isinstance(layer, (nn.Linear, nn.Conv2d)):
-                    layer.weight.clamp_(-self.clip_range, self.clip_range)
+        if self.clip_range > 0:
+            self.brain.bound(self.clip_range)
 
     def l2_init_loss(self):
         return self.clip_range * sum(parameter.square().sum() for parameter in self.brain.parameters())
