@@ -38,6 +38,7 @@ class Contract:
     core_bias: float | None
     reward_key: str
     value_key: str
+    spec_method: str | None  # None: training gives forward all that was kept
     heads: tuple[str, ...]
     clip_method: str
     clip_range: str
@@ -107,6 +108,7 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         core_bias=data.get("core", {}).get("bias"),
         reward_key=data["experience"]["reward"],
         value_key=data["experience"]["value"],
+        spec_method=data["experience"].get("spec"),
         heads=tuple(data["config"]["heads"]),
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],

@@ -310,6 +310,17 @@ def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
     )
 
 
+def class_of(factory: Factory) -> LinkedClass | None:
+    """The class that a factory is a method of."""
+    todo = list(factory.module.facts.classes)
+    while todo:
+        facts = todo.pop()
+        if factory.function in facts.functions:
+            return factory.module.project.link(facts, factory.module)
+        todo += facts.classes
+    return None
+
+
 def _is_contract(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class serves the contract: it reads the observation, or inherits from who does."""
     return cls.is_module and (

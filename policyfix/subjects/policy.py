@@ -281,6 +281,10 @@ class PolicyClass:
         """What `forward(td)` does where the TensorDict lacks some keys."""
         return self._execute(self._execution.kept_places(), keys).rollout
 
+    def training_without(self, keys: frozenset[str]) -> Trace:
+        """What `forward(td, action=action)` does where the TensorDict lacks some keys."""
+        return self._execute(self._execution.kept_places(), keys).training
+
     @property
     def traces(self) -> tuple[Trace, Trace]:
         return self.rollout, self.training

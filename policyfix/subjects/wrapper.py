@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from policyfix.facts import ir
 from policyfix.project import Found, LinkedClass
-from policyfix.subjects.factory import Factory
+from policyfix.subjects.factory import Factory, class_of
 from policyfix.subjects.policy import PolicyClass
 from policyfix.subjects.weights import Clamp, clamps, clipping, follows_config, is_as_written, is_fixed
 from policyfix.trace import Place
@@ -114,7 +114,7 @@ def _may_end(body: tuple[ir.Stmt, ...]) -> bool:
 
 def wrapper(factory: Factory) -> Wrapper | None:
     """The module that a factory is a method of, where it keeps what the factory builds and clips it."""
-    cls = _class_of(factory)
+    cls = class_of(factory)
     if cls is None or not cls.is_module or cls.unknown or cls.is_rebuilt:
         return None
     clip = cls.find(factory.contract.clip_method)
@@ -122,16 +122,6 @@ def wrapper(factory: Factory) -> Wrapper | None:
     if clip is None or attribute is None or not is_as_written(clip) or not clip[0].parameters:
         return None
     return Wrapper(PolicyClass(cls, factory.contract), attribute, clip)
-
-
-def _class_of(factory: Factory) -> LinkedClass | None:
-    todo = list(factory.module.facts.classes)
-    while todo:
-        facts = todo.pop()
-        if factory.function in facts.functions:
-            return factory.module.project.link(facts, factory.module)
-        todo += facts.classes
-    return None
 
 
 def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
