@@ -272,6 +272,13 @@ class Project:
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
 
+    def others_mention(self, path: str, *words: str) -> bool:
+        """Whether some known file other than this one holds all of the names."""
+        here = Path(path).absolute()
+        found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
+        texts = (self._data(other) for other in self._known if other.absolute() != here)
+        return any(all(pattern.search(data) for pattern in found) for data in texts)
+
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some known file that may import this one holds all of the words: it names the module or a
         package that the module is in, or the package that it is itself in by dots alone."""

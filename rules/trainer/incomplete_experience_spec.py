@@ -61,7 +61,8 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory]):
         if method is None:
             return
         if isinstance(subject, PolicyClass):
-            asking, policies = subject.cls, (subject,)
+            asking: LinkedClass = subject.cls
+            policies: tuple[PolicyClass, ...] = (subject,)
         else:
             around = class_of(subject)
             if around is None or around.find(method) is None:
