@@ -10,17 +10,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import TypeVar, dataclass_transform, get_args
+from operator import attrgetter
+from typing import Any, TypeVar, dataclass_transform, get_args
 
 T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
 def frozen(*, eq: bool = True) -> Callable[[type[T]], type[T]]:
-    """A frozen, slotted dataclass, hashable by what it holds or, without `eq`, by identity. That nobody
-    writes to it, type checkers see to: frozen at run time, it would take three times as long to make, and of
-    these there are very many."""
-    return dataclass(slots=True, eq=eq, unsafe_hash=eq)
+    """A frozen, slotted dataclass, compared and hashed by what it holds or, without `eq`, as it says itself.
+
+    That nobody writes to it, type checkers see to: frozen at run time, it would take three times as long to
+    make, and there are very many of these. Its methods are not compiled one by one either: there are many
+    such classes, and every run of the tool makes them.
+    """
+
+    def build(cls: type[T]) -> type[T]:
+        cls.__doc__ = cls.__doc__ or cls.__name__  # dataclass would work out a signature to put there
+        made = dataclass(slots=True, eq=False, repr=False)(cls)
+        names = made.__match_args__  # type: ignore[attr-defined]
+        if eq:
+            held = attrgetter(*names) if names else lambda _: ()
+            made.__eq__ = lambda self, other: type(other) is made and held(self) == held(other)  # type: ignore
+            made.__hash__ = lambda self: hash(held(self))  # type: ignore
+        made.__repr__ = _shown  # type: ignore
+        return made
+
+    return build
+
+
+def _shown(self: Any) -> str:
+    named = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
+    return f"{type(self).__name__}({named})"
 
 
 @frozen()
