@@ -36,7 +36,11 @@ class Row:
     def run(self) -> None:
         """Output is thrown away, the exit code does not matter."""
         start, before = time.perf_counter(), os.times()
-        subprocess.run(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        # Installed tools have their bytecode; a shell may forbid to write it.
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        subprocess.run(
+            self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False, env=kept
+        )
         after = os.times()
         self.wall.append(time.perf_counter() - start)
         user, system = (

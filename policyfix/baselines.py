@@ -10,11 +10,12 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from policyfix.config import ConfigError
 from policyfix.finding import Finding, Result
+from policyfix.record import record
 
 DEFAULT_NAME = "policyfix-baseline.json"
 VERSION = 1
@@ -23,7 +24,7 @@ VERSION = 1
 Key = tuple[str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Baseline:
     """The counts of one baseline file, which lies in `root`."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -123,6 +122,8 @@ class Cache:
 
     def _prune(self) -> None:
         """Drops what no run has used for a while."""
+        import shutil  # most runs do not come here
+
         old = time.time() - KEPT_DAYS * 86_400
         with contextlib.suppress(OSError):
             os.utime(self._folder)

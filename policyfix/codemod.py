@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.finding import Finding, Fix, Tier
+from policyfix.record import record
 from policyfix.rule import discover as rules
 from policyfix.rule import modules_of
 from policyfix.subjects import Subject
@@ -37,7 +37,7 @@ ENTRY_POINTS = "policyfix.codemods"  # packages of third-party codemods
 S = TypeVar("S", bound=Subject)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Plan:
     """What a codemod would do about a finding. Of plans that touch each other the lower `priority` wins."""
 

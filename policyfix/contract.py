@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from policyfix.record import record
+
+LOADER = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # the one in C is ten times as fast
+
 
 class ContractError(Exception):
     """A contract file that cannot be used; the message says what is wrong and where."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Contract:
     """Names and values of the contract; `contracts/metta.yaml` explains each."""
 
@@ -78,7 +83,7 @@ def load(path: Path | None = None) -> Contract:
     """The contract in a YAML file, the default one without a path. Raises `ContractError`."""
     path = path or default_path()
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ContractError(f"{path}: the contract cannot be read: {error}") from error
     try:

@@ -12,6 +12,7 @@ from typing import cast
 import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
+from policyfix.record import record
 from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
@@ -29,7 +30,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Refusal:
     """Why something is left alone."""
 
@@ -498,7 +499,7 @@ class SourceTree:
         return [part for removal in self.delete(unused, inserted) for part in _split(removal, inserted)]
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Entry:
     """A statement that writes one entry of a TensorDict: `td[key] = value` or `td.set(key, value)`."""
 

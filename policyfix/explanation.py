@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from policyfix.facts import ir
 from policyfix.finding import Finding
 from policyfix.project import External, LinkedClass, Module, Project
 from policyfix.reader import Reader
+from policyfix.record import record
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import PolicyClass, Subject, find
@@ -21,7 +22,7 @@ from policyfix.trace import KeyRead, KeyWrite
 from policyfix.values import is_tensordict
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SubjectNote:
     """What one subject is, by what evidence, and what each rule about its kind found."""
 
@@ -31,7 +32,7 @@ class SubjectNote:
     rules: dict[str, tuple[str, ...]]  # code -> what it found, before anything is silenced
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ClassNote:
     """One class: the order in which its bases answer, and why it is no subject where it is none."""
 
@@ -42,7 +43,7 @@ class ClassNote:
     no_subject: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Explanation:
     """All that is known of one file."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from policyfix import sources
+from policyfix.record import record
 
 if TYPE_CHECKING:
     from policyfix.subjects import Subject
@@ -29,7 +30,7 @@ class Tier(StrEnum):
     UNSAFE = "unsafe"
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Fix:
     """What a codemod offers for a finding."""
 
@@ -79,7 +80,7 @@ class Finding:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Problem:
     """A file that was not checked, or not wholly: never a green run.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from policyfix.contract import Contract
+from policyfix.record import record
 
 KNOWLEDGE = Path(__file__).with_name("knowledge")  # stubs of what is known of other people's classes
 
@@ -37,7 +37,7 @@ _CORE_WORDS = (b"LSTM", b"GRU", b"RNN")
 _IMPORTED_CORE = re.compile(rb"\b(?:LSTM|GRU|RNN)(?:Cell)?\b|\*")
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Headers:
     """What the headers of one file say. `bases` are last names; `imports` tell where names come from."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from policyfix.facts import ir
 from policyfix.index import KNOWLEDGE
+from policyfix.record import record
 
 # Bases that add nothing that a rule asks about.
 PLAIN_BASES = frozenset(
@@ -25,21 +26,21 @@ TORCH_MODULE = "torch.nn.Module"
 FOREIGN = frozenset("torch tensordict torchrl numpy einops gymnasium gym pytest".split())
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class External:
     """Something outside the project, by its dotted name: `torch.nn.LSTM`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ModuleRef:
     """A module of the project."""
 
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class FunctionRef:
     """A module-level function of the project."""
 
@@ -47,7 +48,7 @@ class FunctionRef:
     module: Module
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Unresolved:
     """A name whose meaning is not known."""
 

@@ -22,6 +22,7 @@ from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply
 from policyfix.finding import Finding, Result, Tier
 from policyfix.reader import Reader
+from policyfix.record import record
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 
@@ -35,7 +36,7 @@ class RewriteError(Exception):
     """A rewrite that would break a promise, or could not be written: nothing was changed on disk."""
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Change:
     """One file before and after; `path` as the user gave it."""
 
@@ -87,7 +88,7 @@ class Rewrite:
         return {key: sorted(found) for key, found in codes.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Taken:
     """A plan that is carried out in this pass, and the findings that asked for it."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from policyfix.record import record
 from policyfix.values import (
     CELL_CORES,
     SEQUENCE_CORES,
@@ -26,7 +26,7 @@ from policyfix.values import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Size:
     """A product of named sizes and a number; the names in the order in which they were flattened."""
 
@@ -51,7 +51,7 @@ ROWS, STEPS = Size(("B",)), Size(("T",))
 Sizes = tuple[Size | None, ...]  # None: not known
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Shape:
     """The sizes of a tensor's dimensions; of its first ones where it is `open`."""
 

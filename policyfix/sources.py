@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from policyfix.record import record
+
 SUFFIXES = (".py", ".pyi")
 HEAD = 2_000  # characters among which a file says that it is generated
 CONFIG_SUFFIXES = (".yaml", ".yml")
@@ -31,7 +33,7 @@ class SourceError(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Source:
     """One file: its path as the user gave it, its bytes, and how they decode."""
 
@@ -58,7 +60,7 @@ class Selection:
     unreadable: list[SourceError] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Walk:
     """Which files under a folder are ours. `exclude` holds globs for files and folders, as names or as paths
     relative to `root`. What is named itself is taken, whatever its suffix, unless `force_exclude` is on."""
@@ -78,7 +80,7 @@ class Walk:
         return bool(self.exclude) and matches(path, self.exclude, self.root, above=False)
 
 
-def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:
+def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: B008 - frozen
     """Python files and agent configs under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
@@ -219,7 +221,7 @@ class _Ignored:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Pattern:
     """One line of a `.gitignore`."""
 

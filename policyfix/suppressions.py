@@ -9,9 +9,9 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from policyfix.config import did_you_mean
+from policyfix.record import record
 
 MARKER = b"policyfix:"
 WORDS = ("ignore", "file-ignore")
@@ -24,7 +24,7 @@ _DIRECTIVE = re.compile(
 _QUIET = frozenset({tokenize.NL, tokenize.INDENT, tokenize.DEDENT})
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Suppression:
     """One comment, and the lines that it speaks of: of a statement, of a whole class or function where it
     stands at the header, or of the file."""
@@ -40,7 +40,7 @@ class Suppression:
         return self.trouble is None and self.first <= line <= self.last
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Statement:
     """A logical line, or the header of a block."""
 

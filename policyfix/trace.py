@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from policyfix.facts import ir
+from policyfix.record import record
 from policyfix.shapes import Shapes
 from policyfix.values import UNKNOWN, Term, Thing, Value
 
 
-@ir.frozen()
+@record()
 class Place:
     """Where something happens: file, function as written, and source range."""
 
@@ -20,7 +21,7 @@ class Place:
     function: ir.FunctionFacts | None = None  # the function that it stands in
 
 
-@ir.frozen()
+@record()
 class KeyRead:
     tensordict: Value
     key: str
@@ -28,7 +29,7 @@ class KeyRead:
     order: int
 
 
-@ir.frozen()
+@record()
 class KeyWrite:
     """`key` is None where it is computed; `guards` are the undecided tests around it."""
 
@@ -40,7 +41,7 @@ class KeyWrite:
     guards: tuple[Value, ...] = ()
 
 
-@ir.frozen()
+@record()
 class Store:
     """A value kept on an instance, directly or inside a container that it holds."""
 
@@ -52,7 +53,7 @@ class Store:
     registered: bool = False  # as a buffer, a parameter or a module
 
 
-@ir.frozen()
+@record()
 class InPlace:
     """A tensor overwritten in place; `mask` is the index of a subscript store."""
 
@@ -67,7 +68,7 @@ class InPlace:
     tracked: bool = True  # autograd records
 
 
-@ir.frozen()
+@record()
 class CoreCall:
     core: Term
     input: Value
@@ -81,7 +82,7 @@ class CoreCall:
         return self.core.op.removeprefix("new:")
 
 
-@ir.frozen()
+@record()
 class Compared:
     left: Value
     operator: str
@@ -91,7 +92,7 @@ class Compared:
     order: int
 
 
-@ir.frozen()
+@record()
 class Branch:
     """A test; the terms that its branches made came up between `order` and `end`."""
 
@@ -102,7 +103,7 @@ class Branch:
     guards: tuple[Value, ...] = ()  # the undecided tests around it
 
 
-@ir.frozen()
+@record()
 class Lookup:
     """An entry of a dict or list, read or written by an index that is no constant."""
 
@@ -112,7 +113,7 @@ class Lookup:
     order: int
 
 
-@ir.frozen()
+@record()
 class Returned:
     """What the called method gives back to its caller, at one of its ends."""
 
@@ -121,7 +122,7 @@ class Returned:
     order: int
 
 
-@ir.frozen()
+@record()
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -130,7 +131,7 @@ class Escape:
     order: int
 
 
-@ir.frozen()
+@record()
 class Called:
     """A call of a library's function, of a builtin or of a tensor's method.
 
@@ -144,7 +145,7 @@ class Called:
     order: int
 
 
-@ir.frozen()
+@record()
 class Unfollowed:
     """A call of something that is not understood: it may do anything to what it can reach."""
 
@@ -153,7 +154,7 @@ class Unfollowed:
     order: int
 
 
-@ir.frozen()
+@record()
 class Rebound:
     """An attribute of a torch module that is set to another value."""
 
@@ -164,7 +165,7 @@ class Rebound:
     order: int
 
 
-@ir.frozen()
+@record()
 class NetCall:
     """A method of a net that the policy holds, called with these arguments."""
 
@@ -176,7 +177,7 @@ class NetCall:
     order: int
 
 
-@ir.frozen()
+@record()
 class Region:
     """A part of a run: one pass of a loop, one arm of a branch, what one entry from outside does. `site` is
     shared by the passes, or the arms, of one statement in one run of it; `number` tells them apart."""
@@ -186,7 +187,7 @@ class Region:
     number: int
 
 
-@ir.frozen()
+@record()
 class Invocation:
     """A call, as the code around a policy makes them: of a method, of a value, of a function."""
 
@@ -206,7 +207,7 @@ class Invocation:
         return next((value for key, value in self.keywords if key == name), None)
 
 
-@ir.frozen()
+@record()
 class Carried:
     """A loop gives a name, or an element of a tensor, a value that is made from its earlier one."""
 
@@ -215,7 +216,7 @@ class Carried:
     order: int
 
 
-@ir.frozen()
+@record()
 class CopyWrite:
     """A write into `owner[index]` that reaches nothing else: where indexing copies, it is lost."""
 

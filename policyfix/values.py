@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from policyfix.facts import ir
 from policyfix.project import External, LinkedClass, Module, Symbol
+from policyfix.record import record
 
 MAX_ALTERNATIVES = 8
 
@@ -46,7 +47,7 @@ _LAYING_FLAT = frozenset("reshape flatten contiguous reshape_as ravel".split())
 _CUTTING = frozenset("narrow select chunk split unbind diagonal as_strided real".split())
 
 
-@ir.frozen()
+@record()
 class Unknown:
     """A value that is not followed."""
 
@@ -54,7 +55,7 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Const:
     value: object
 
@@ -70,7 +71,7 @@ class Const:
 NONE = Const(None)
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Term:
     """The result of an operation. Interned within one run, so equal terms are the same object."""
 
@@ -79,21 +80,21 @@ class Term:
     order: int  # when it first came up: terms and events share one clock
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Group:
     """A tuple of known length. Made by `group`, so equal ones are the same object."""
 
     items: tuple[Value, ...]
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Either:
     """One of several values, by branch. Made by `either`, so equal ones are the same object."""
 
     options: frozenset[Value]
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Thing:
     """Something with mutable contents: an instance of a project class, a dict, a list."""
 
@@ -101,14 +102,14 @@ class Thing:
     cls: LinkedClass | None = None
 
 
-@ir.frozen()
+@record()
 class Ref:
     """A class, function or module by reference."""
 
     symbol: Symbol
 
 
-@ir.frozen()
+@record()
 class Bound:
     """A method with its receiver; `owner` is the class that defines it."""
 
@@ -117,13 +118,13 @@ class Bound:
     receiver: Value
 
 
-@ir.frozen()
+@record()
 class Super:
     owner: LinkedClass
     receiver: Thing
 
 
-@ir.frozen(eq=False)
+@record(eq=False)
 class Local:
     """A function defined inside another one."""
 
@@ -132,7 +133,7 @@ class Local:
     environment: dict[str, Value]
 
 
-@ir.frozen()
+@record()
 class Method:
     """A method of a value that is no project instance: a tensor, a TensorDict, a dict, a list."""
 

@@ -7,44 +7,15 @@ and picklable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import field, fields
 from functools import cache
-from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform, get_args
+from typing import get_args
 
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True)
-def frozen(*, eq: bool = True) -> Callable[[type[T]], type[T]]:
-    """A frozen, slotted dataclass, compared and hashed by what it holds or, without `eq`, as it says itself.
-
-    That nobody writes to it, type checkers see to: frozen at run time, it would take three times as long to
-    make, and there are very many of these. Its methods are not compiled one by one either: there are many
-    such classes, and every run of the tool makes them.
-    """
-
-    def build(cls: type[T]) -> type[T]:
-        cls.__doc__ = cls.__doc__ or cls.__name__  # dataclass would work out a signature to put there
-        made = dataclass(slots=True, eq=False, repr=False)(cls)
-        names = made.__match_args__  # type: ignore[attr-defined]
-        if eq:
-            held = attrgetter(*names) if names else lambda _: ()
-            made.__eq__ = lambda self, other: type(other) is made and held(self) == held(other)  # type: ignore
-            made.__hash__ = lambda self: hash(held(self))  # type: ignore
-        made.__repr__ = _shown  # type: ignore
-        return made
-
-    return build
+from policyfix.record import record
 
 
-def _shown(self: Any) -> str:
-    named = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
-    return f"{type(self).__name__}({named})"
-
-
-@frozen()
+@record()
 class Span:
     """A range of source text: lines and columns count from 1, the end column is exclusive."""
 
@@ -60,25 +31,25 @@ NOWHERE = Span(0, 0, 0, 0)
 # --------------------------------------------------------------------------------------- expressions
 
 
-@frozen()
+@record()
 class Name:
     id: str
 
 
-@frozen()
+@record()
 class Literal:
     """A constant: str, bytes, int, float, complex, bool, None or Ellipsis."""
 
     value: object
 
 
-@frozen()
+@record()
 class Attribute:
     value: Expr
     name: str
 
 
-@frozen()
+@record()
 class Argument:
     """One argument of a call; `star` is "", "*" or "**"."""
 
@@ -87,25 +58,25 @@ class Argument:
     star: str = ""
 
 
-@frozen()
+@record()
 class Call:
     function: Expr
     arguments: tuple[Argument, ...]
     span: Span
 
 
-@frozen()
+@record()
 class Slice:
     parts: tuple[Expr | None, ...]
 
 
-@frozen()
+@record()
 class Subscript:
     value: Expr
     items: tuple[Expr, ...]
 
 
-@frozen()
+@record()
 class Operation:
     """A unary, binary or boolean operation; `operator` is its spelling (`+`, `not`, `and`, ...)."""
 
@@ -113,21 +84,21 @@ class Operation:
     operands: tuple[Expr, ...]
 
 
-@frozen()
+@record()
 class Comparison:
     left: Expr
     operators: tuple[str, ...]
     rights: tuple[Expr, ...]
 
 
-@frozen()
+@record()
 class Conditional:
     test: Expr
     body: Expr
     orelse: Expr
 
 
-@frozen()
+@record()
 class Sequence:
     """A tuple, list or set display; `kind` names which."""
 
@@ -135,12 +106,12 @@ class Sequence:
     items: tuple[Expr, ...]
 
 
-@frozen()
+@record()
 class Starred:
     value: Expr
 
 
-@frozen()
+@record()
 class Mapping:
     """A dict display; a key of None is a `**spread`."""
 
@@ -148,7 +119,7 @@ class Mapping:
     values: tuple[Expr, ...]
 
 
-@frozen()
+@record()
 class Comprehension:
     """A list, set, dict comprehension or generator; a dict's element is a pair."""
 
@@ -157,13 +128,13 @@ class Comprehension:
     generators: tuple[tuple[Expr, Expr, tuple[Expr, ...]], ...]  # (target, iterable, conditions)
 
 
-@frozen()
+@record()
 class Walrus:
     target: Name
     value: Expr
 
 
-@frozen()
+@record()
 class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
@@ -192,7 +163,7 @@ Expr = (
 # ---------------------------------------------------------------------------------------- statements
 
 
-@frozen()
+@record()
 class Assign:
     """`a = b = value`; an annotated assignment is one too."""
 
@@ -201,7 +172,7 @@ class Assign:
     span: Span
 
 
-@frozen()
+@record()
 class AugAssign:
     target: Expr
     operator: str
@@ -209,7 +180,7 @@ class AugAssign:
     span: Span
 
 
-@frozen()
+@record()
 class Evaluate:
     """An expression statement, an assertion or the like: evaluated for what it does."""
 
@@ -217,26 +188,26 @@ class Evaluate:
     span: Span
 
 
-@frozen()
+@record()
 class Return:
     value: Expr
     span: Span
 
 
-@frozen()
+@record()
 class Raise:
     value: Expr
     span: Span
 
 
-@frozen()
+@record()
 class Jump:
     """`break` or `continue`."""
 
     kind: str
 
 
-@frozen()
+@record()
 class If:
     test: Expr
     body: tuple[Stmt, ...]
@@ -244,7 +215,7 @@ class If:
     span: Span
 
 
-@frozen()
+@record()
 class Loop:
     """`for target in iterable` or, without a target, `while iterable`."""
 
@@ -255,14 +226,14 @@ class Loop:
     span: Span
 
 
-@frozen()
+@record()
 class With:
     items: tuple[tuple[Expr, Expr | None], ...]
     body: tuple[Stmt, ...]
     span: Span
 
 
-@frozen()
+@record()
 class Try:
     body: tuple[Stmt, ...]
     handlers: tuple[tuple[Stmt, ...], ...]
@@ -271,20 +242,20 @@ class Try:
     span: Span
 
 
-@frozen()
+@record()
 class Match:
     subject: Expr
     cases: tuple[tuple[Stmt, ...], ...]
     span: Span
 
 
-@frozen()
+@record()
 class Delete:
     targets: tuple[Expr, ...]
     span: Span
 
 
-@frozen()
+@record()
 class Imported:
     """A name bound by an import: `module` as written, `level` leading dots, `attribute` of a from-import.
 
@@ -297,20 +268,20 @@ class Imported:
     attribute: str | None = None
 
 
-@frozen()
+@record()
 class Import:
     names: tuple[Imported, ...]
     span: Span
 
 
-@frozen()
+@record()
 class Share:
     """`global` or `nonlocal`."""
 
     names: tuple[str, ...]
 
 
-@frozen()
+@record()
 class Define:
     """A function or class defined inside a function."""
 
@@ -339,7 +310,7 @@ Stmt = (
 # ----------------------------------------------------------------------------------------- the facts
 
 
-@frozen()
+@record()
 class Parameter:
     """`kind` is "positional-only", "positional", "keyword", "*" or "**"."""
 
@@ -349,7 +320,7 @@ class Parameter:
     annotation: Expr | None = None
 
 
-@frozen(eq=False)
+@record(eq=False)
 class FunctionFacts:
     name: str
     qualname: str
@@ -367,7 +338,7 @@ class FunctionFacts:
         return frozenset(p.name for p in self.parameters if p.kind in ("positional", "keyword"))
 
 
-@frozen(eq=False)
+@record(eq=False)
 class ClassFacts:
     name: str
     qualname: str
@@ -428,7 +399,7 @@ def words_in(tree: object) -> frozenset[str]:
     return names_in(tree) | strings_in(tree)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class ModuleFacts:
     """Everything that one file says of itself. `path` is as given, `is_package` for `__init__.py`."""
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import yaml
 
-from policyfix.contract import Contract
+from policyfix.contract import LOADER, Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, ModuleRef, Project
+from policyfix.record import record
 from policyfix.trace import Place
 
 # Keys of a component that say how it is built and connected, rather than how it behaves.
 STRUCTURE = frozenset({"sources", "name", "nn_params"})
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Entry:
     """A key, or an element of a list, with its value and where it stands."""
 
@@ -29,7 +30,7 @@ class Entry:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Component:
     name: str
     place: Place
@@ -280,9 +281,7 @@ def _read_in(function: ir.FunctionFacts) -> frozenset[object]:
 def agent_configs(project: Project, path: Path, text: str, contract: Contract) -> Iterator[AgentConfig]:
     """The agent config in a YAML file: one with the contract's heads among its components."""
     try:
-        root = yaml.compose(
-            text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader
-        )
+        root = yaml.compose(text, Loader=LOADER)
     except yaml.YAMLError:  # not ours to complain of
         return
     if isinstance(root, yaml.MappingNode):

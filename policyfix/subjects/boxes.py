@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import InPlace, Place
 from policyfix.values import (
@@ -31,7 +31,7 @@ BYTE = 256
 ROOM = {"rows": NIBBLE, "columns": NIBBLE, "attributes": BYTE, "coordinates": BYTE}
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class BoxWrite:
     """A write into `box` at places that are computed, not written in the source."""
 

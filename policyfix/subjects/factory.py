@@ -9,11 +9,12 @@ from functools import cached_property
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module, ModuleRef, Project
+from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Place
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Build:
     """A call that builds one of the classes, and the config that it goes by: a name, `self.cfg`."""
 

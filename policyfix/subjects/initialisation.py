@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from policyfix.project import External
+from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
 from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, positional, walk
@@ -20,7 +20,7 @@ _OF_A_MODULE = frozenset(
 _RECURRENT = frozenset({"torch.nn.RNNBase", "torch.nn.RNNCellBase", "torch.nn.Module"})
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Initialisation:
     """One call of a function of `torch.nn.init`. `number` is its gain or constant; None where that is not
     known, or where the function has neither."""

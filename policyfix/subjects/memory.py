@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Branch, CoreCall, Escape, InPlace, Lookup, Store, Trace
 from policyfix.values import (
@@ -35,7 +35,7 @@ _CASTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Piece:
     """A part of the state that a core starts from, h or c, as far as it was kept at an earlier call."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Escape, InPlace, KeyWrite, Store
 from policyfix.values import (
@@ -46,7 +46,7 @@ _SHAPE_READS = _LIKE | frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Adjacency:
     """An affine layer's output, and the affine layers that take nothing but it, with nothing nonlinear
     between."""

@@ -10,6 +10,7 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
+from policyfix.record import record
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
 from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
@@ -497,7 +498,7 @@ def _hands_graph(write: InPlace, store: Store) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Mode:
     """One of the two ways in which the trainer calls forward."""
 
@@ -506,7 +507,7 @@ class Mode:
     outputs: tuple[str, ...]  # what the contract wants written
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class Configured:
     """An instance that was built from a config, and what a method of it did."""
 
@@ -539,7 +540,7 @@ class Configured:
         return any(not holders.isdisjoint(walk(v, lambda term: term not in asked)) for v in seen)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@record(eq=False)
 class _Execution:
     """One instance, built and run."""
 

@@ -16,6 +16,7 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow import Run, State
 from policyfix.project import External, FunctionRef, LinkedClass, Module
+from policyfix.record import record
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
     TENSORDICTS,
@@ -41,7 +42,7 @@ TENSORS = frozenset({"torch.Tensor", "torch.LongTensor", "torch.BoolTensor", "to
 SPECS = frozenset(f"torchrl.data.{name}" for name in ("Composite", "CompositeSpec"))
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Code:
     """A function, the methods of a class that nothing else in it calls, or a module's own statements."""
 

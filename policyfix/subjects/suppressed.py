@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from policyfix.config import did_you_mean
 from policyfix.contract import Contract
 from policyfix.facts.ir import Span
+from policyfix.record import record
 from policyfix.suppressions import Suppression
 from policyfix.trace import Place
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class SuppressedFile:
     """What the suppressions of a file name, and which of that was of use."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module, Project
+from policyfix.record import record
 from policyfix.subjects.program import (
     Code,
     Program,
@@ -392,7 +393,7 @@ class Trainer:
         return action is not None and action != Const(None)
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Update:
     """One pass of a loop in which gradients are computed and a step is taken."""
 

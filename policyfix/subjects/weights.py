@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from policyfix.facts import ir
 from policyfix.flow import NO_GRAD
 from policyfix.project import External, Found, LinkedClass
+from policyfix.record import record
 from policyfix.subjects.policy import Configured, PolicyClass
 from policyfix.trace import InPlace, Place, Rebound, Store, Trace
 from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, walk
@@ -33,7 +33,7 @@ _SAYING_NO_VALUE = frozenset(".device .dtype .shape =device =dtype size dim nume
 _CUTTING_THE_GRAPH = frozenset("detach item tolist numpy float int".split())
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Clamp:
     """Weights that are given a bounded value: in place, or by being replaced."""
 

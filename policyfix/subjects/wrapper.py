@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from policyfix.facts import ir
 from policyfix.project import Found, LinkedClass
+from policyfix.record import record
 from policyfix.subjects.factory import Factory, class_of
 from policyfix.subjects.policy import PolicyClass
 from policyfix.subjects.weights import Clamp, clamps, clipping, follows_config, is_as_written, is_fixed
 from policyfix.trace import Place
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Wrapper:
     """A module whose method `clip` bounds the weights of the policy in `self.attribute`."""
 
