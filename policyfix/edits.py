@@ -197,6 +197,10 @@ class SourceTree:
         start = self.span(decorators[0] if decorators else node)[0]
         return self._line_start(start), self._line_end(self.span(node)[1])
 
+    def line(self, node: cst.CSTNode) -> int:
+        """The line that a node starts on, from 1."""
+        return self._positions[node].start.line
+
     def indentation(self, node: cst.CSTNode) -> str:
         """White space before a statement."""
         start = self.span(node)[0]

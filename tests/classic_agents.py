@@ -214,6 +214,56 @@ MIGRATED: dict[str, Files] = {
     ),
 }  # fmt: skip
 
+# The state in two attributes, with most of what people do to it.
+OWN_STATE = (
+    (
+        BASE_CALL,
+        BASE_CALL + "        self._h, self._c = None, None  # no rollout yet\n        self.steps = 0\n",
+    ),
+    (
+        CORE,
+        """\
+        # what the last step left
+        if self._h is None or self._h.shape[1] != B:
+            h = torch.zeros(self.lstm.num_layers, B, self.lstm.hidden_size, device=hidden.device)
+            c = torch.zeros_like(h)
+        else:
+            h, c = self._h, self._c
+            dones = td.get("dones", None)
+            if dones is not None:
+                keep = 1.0 - dones.float().view(1, -1, 1)
+                h = h * keep
+                c = c * keep
+        output, (h, c) = self.lstm(hidden, (h, c))
+        with torch.no_grad():
+            self._h = h.detach()
+            self._c = c.detach()
+        self.steps += 1
+""",
+    ),
+    (
+        "    def describe",
+        """\
+    def has_memory(self):
+        return True
+
+    def get_memory(self):
+        \"""The pair (h, c).\"""
+        return self._h, self._c
+
+    def set_memory(self, pair):
+        self._h, self._c = pair
+
+    @torch.no_grad()
+    def reset_memory(self):
+        # both
+        self._h = None
+        self._c = None
+
+    def describe""",
+    ),
+)
+
 # name -> (files, what the reason for leaving it alone says)
 REFUSED: dict[str, tuple[Files, str]] = {
     "temperature": (case((LOG_PROBS, LOG_PROBS.replace("logits,", "logits / 0.7,"))), "in another way"),
@@ -254,7 +304,20 @@ REFUSED: dict[str, tuple[Files, str]] = {
         "changes the observation",
     ),
     "own state": (
-        case((CORE, "        output, self._state = self.lstm(hidden, self._state)\n")),
+        case(
+            (BASE_CALL, BASE_CALL + "        self._state = None\n"),
+            (CORE, "        output, self._state = self.lstm(hidden, self._state)\n"),
+            ("    def describe", "    def reset_memory(self):\n        self._state = None\n\n    def describe"),
+        ),
+        "",
+    ),
+    "own state, by hand": (case(*OWN_STATE), ""),
+    "own state, shown to others": (
+        case(
+            (BASE_CALL, BASE_CALL + "        self._state = None\n"),
+            (CORE, "        output, self._state = self.lstm(hidden, self._state)\n"),
+            ('return "stays"', "return self._state"),
+        ),
         "",
     ),
     "two cores": (

@@ -36,6 +36,7 @@ ORDER = (
     ("flow",),
     ("subjects",),
     ("rule", "edits"),
+    ("liveness",),
     ("codemod", "selection", "screen"),
     ("engine",),
     ("rewrite", "baselines", "explanation"),
@@ -172,7 +173,10 @@ def test_the_tool_reaches_the_runtime_only_to_verify() -> None:
 
 @pytest.mark.parametrize(
     ("room", "allowed"),
-    [("rules", VOCABULARY), ("codemods", VOCABULARY | {"policyfix.codemod", "policyfix.edits"})],
+    [
+        ("rules", VOCABULARY),
+        ("codemods", VOCABULARY | {"policyfix.codemod", "policyfix.edits", "policyfix.liveness"}),
+    ],
 )
 def test_rules_and_codemods_know_the_vocabulary_and_not_one_another(room: str, allowed: set[str]) -> None:
     strangers = [

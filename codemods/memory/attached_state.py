@@ -23,7 +23,10 @@ class DetachState(Codemod[PolicyClass]):
         target = assign.targets[0].target
         if len(assign.targets) != 1:
             return Refusal("the state is assigned to several targets at once: detach it by hand")
-        kept = [tree.code(t) for t in _attributes(target)]
+        attributes = _attributes(target)
+        if any(isinstance(t, cst.Subscript) for t in attributes):
+            return Refusal("the state is kept in an entry of a container: detach what is put there by hand")
+        kept = [tree.code(t) for t in attributes]
         if not kept:
             return Refusal("the state is not kept in an attribute: detach it by hand")
         lines = [
@@ -45,5 +48,5 @@ def _attributes(target: cst.BaseExpression) -> list[cst.BaseExpression]:
 
 def _is_pair(policy: PolicyClass, attribute: str) -> bool:
     """Whether an attribute holds the whole (h, c) of an LSTM."""
-    name = attribute.removeprefix("self.").partition("[")[0]
+    name = attribute.removeprefix("self.")
     return any(policy.holds_pair(store) for store in policy.kept_states if store.attribute == name)

@@ -12,15 +12,18 @@ from policyfix.values import (
     SEQUENCE_CORES,
     VIEWS,
     Const,
+    Either,
     Group,
     Term,
     Thing,
     Unknown,
     Value,
+    is_fresh_state,
     is_tensordict,
     key_of,
     options,
     parts,
+    state_part,
     walk,
 )
 
@@ -30,6 +33,8 @@ _STATES = frozenset({"core", "earlier"})
 _PRESENCE = frozenset({"compareis", "compareis not", "comparein", "comparenot in"})
 _MEASURES = frozenset(".shape .ndim .dtype .device size dim ndimension numel".split())
 _BOTH = frozenset({"&", "and", "*", "torch.logical_and", "logical_and", "mul", "torch.mul", "bitwise_and"})
+_MASKING = frozenset("masked_fill where torch.where * mul torch.mul".split())
+_ZERO = (Const(0), Const(0.0))
 _CASTS = (
     VIEWS | PARTS | frozenset("bool to float int long type each torch.as_tensor compare!= compare>".split())
 )
@@ -137,6 +142,47 @@ def _governs(branch: Branch, piece: Piece, trace: Trace) -> bool:
     return any(branch.order <= moment <= branch.end for moment in moments)
 
 
+def shares_slot(policy: PolicyClass, call: CoreCall) -> bool:
+    """Whether all that a core is given back was kept in one place for all environment groups."""
+    return all(has_own_slot(policy, piece) is False for piece in pieces(call))
+
+
+def only_keeps(policy: PolicyClass, call: CoreCall) -> bool:
+    """Whether a core starts from nothing but its own state of an earlier call, rows of it zeroed where
+    episodes end, or afresh; and whether nothing else is kept in that place."""
+    kept = {way for piece in pieces(call) for way in piece.attributes}
+    flags = frozenset(policy.contract.boundary_keys)
+    values = [call.state]
+    for trace in policy.traces:
+        values += [s.value for s in trace.of(Store) if s.thing is policy.instance and s.attribute in kept]
+        for write in trace.of(InPlace):
+            if any(_same(t, piece.value) for t in options(write.target) for piece in pieces(call)):
+                if write.operation not in ("", "masked_fill_", "mul_"):
+                    return False
+                values.append(write.value)
+                values += [v for v in (write.mask, *write.arguments) if v is not None and not keys_in(v)]
+    return all(_is_kept_state(value, flags) for value in values)
+
+
+def _is_kept_state(value: Value, flags: frozenset[str]) -> bool:
+    """Whether a value is a state that a core returned, now or earlier, with zeros in some rows, or zeros."""
+    if is_fresh_state(value) or value in _ZERO:
+        return True
+    if isinstance(value, (Either, Group)):
+        return all(_is_kept_state(part, flags) for part in parts(value))
+    if not isinstance(value, Term):
+        return False
+    if value.op == "earlier" or state_part(value) is not None:
+        return True
+    if value.op == "many":
+        return all(_is_kept_state(part, flags) for part in value.args)
+    if value.op in _MOVING:
+        return _is_kept_state(value.args[0], flags)
+    if value.op in _MASKING:
+        return all(_is_kept_state(a, flags) or frozenset() < keys_in(a) <= flags for a in value.args)
+    return False
+
+
 def slots(policy: PolicyClass) -> tuple[Value, ...]:
     """Indices by which a rollout finds kept states in the containers that hold them."""
     kept = [piece for call in recalling_calls(policy) for piece in pieces(call)]
@@ -199,6 +245,48 @@ def zeroed_at_one_step(policy: PolicyClass, call: CoreCall, key: str) -> bool:
         for value in _masked(policy, piece, policy.training)
         for part in walk(value)
     )
+
+
+def reset_fault(policy: PolicyClass, call: CoreCall) -> str | None:
+    """What is wrong with the reset of the state that a core starts from; None where nothing certainly is."""
+    kept, flags = pieces(call), policy.contract.boundary_keys
+    if any(is_masked_otherwise(policy, piece) for piece in kept):
+        return None
+    answers = {(piece, flag): zeroed_by(policy, piece, flag) for piece in kept for flag in flags}
+    if None in answers.values():
+        return None
+    either = " or ".join(flags)
+    if True not in answers.values():
+        return f"is given back to the core and never zeroed where {either}: episodes run into one another"
+    missing = [flag for flag in flags if not any(answers[piece, flag] for piece in kept)]
+    if missing:
+        return f"is not zeroed where {' or '.join(missing)}"
+    if False in answers.values():
+        spared = next(piece for (piece, _), answer in answers.items() if answer is False)
+        return f"in self.{sorted(spared.attributes)[0]} is zeroed only in part where {either}"
+    if any(demands_both(policy, piece, flags) for piece in kept):
+        return f"is zeroed only where {' and '.join(flags)}, not where either is set"
+    lonely = [flag for flag in flags if not _zeroed_by_alone(policy, kept, flag)]
+    if len(lonely) == len(flags):
+        return f"is zeroed only when the TensorDict has {' and '.join(flags)}"
+    if lonely:
+        return f"is not zeroed where {lonely[0]} when the TensorDict has no other flag"
+    if any(zeroed_at_one_step(policy, call, flag) for flag in flags):
+        return f"is zeroed at one step of a training sequence, not at every step where {either}"
+    return None
+
+
+def _zeroed_by_alone(policy: PolicyClass, kept: tuple[Piece, ...], flag: str) -> bool:
+    """Whether a flag still zeroes the state when the TensorDict lacks the other flags, or nothing is certain:
+    the forward raises, or is not understood."""
+    others = frozenset(policy.contract.boundary_keys) - {flag}
+    trace = policy.rollout_without(others)
+    places = {call.place for call in recalling_calls(policy)}
+    calls = [call for call in trace.of(CoreCall) if call.place in places]
+    if not (trace.complete and trace.returns):
+        return True
+    left = [piece for call in calls for piece in pieces(call)]
+    return not left or any(zeroed_by(policy, piece, flag, trace) is not False for piece in left)
 
 
 def _is_column(term: Term, key: str) -> bool:

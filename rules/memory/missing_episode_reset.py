@@ -4,16 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.memory import (
-    Piece,
-    demands_both,
-    is_masked_otherwise,
-    pieces,
-    recalling_calls,
-    zeroed_at_one_step,
-    zeroed_by,
-)
-from policyfix.trace import CoreCall
+from policyfix.subjects.memory import recalling_calls, reset_fault
 
 
 class MissingEpisodeReset(Rule[PolicyClass]):
@@ -45,7 +36,9 @@ class MissingEpisodeReset(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    Safe: rows whose episode has ended start from zeros; all others are untouched.
+    Safe: the state moves to the runtime's `StateStore`, which zeroes it before the first step of an episode;
+    all other rows are untouched, parameters and checkpoints too. Offered where the class drives one
+    `nn.LSTM` in its forward and does nothing with the state but to keep and reset it.
 
     ## Source
     The trainer's contract. Metta-AI/metta at 04185f82e9 resets only when both keys are there, and its
@@ -62,49 +55,7 @@ class MissingEpisodeReset(Rule[PolicyClass]):
         if not calls or not policy.rollout.complete or policy.hands_over_tensordict(policy.rollout):
             return
         for call in calls:
-            reason = _fault(policy, call)
+            reason = reset_fault(policy, call)
             if reason is not None:
                 yield self.finding(call.place, f"the kept state {reason}", policy)
                 return
-
-
-def _fault(policy: PolicyClass, call: CoreCall) -> str | None:
-    """What is wrong with the reset of the state that a core starts from; None where nothing certainly is."""
-    kept, flags = pieces(call), policy.contract.boundary_keys
-    if any(is_masked_otherwise(policy, piece) for piece in kept):
-        return None
-    answers = {(piece, flag): zeroed_by(policy, piece, flag) for piece in kept for flag in flags}
-    if None in answers.values():
-        return None
-    either = " or ".join(flags)
-    if True not in answers.values():
-        return f"is given back to the core and never zeroed where {either}: episodes run into one another"
-    missing = [flag for flag in flags if not any(answers[piece, flag] for piece in kept)]
-    if missing:
-        return f"is not zeroed where {' or '.join(missing)}"
-    if False in answers.values():
-        spared = next(piece for (piece, _), answer in answers.items() if answer is False)
-        return f"in self.{sorted(spared.attributes)[0]} is zeroed only in part where {either}"
-    if any(demands_both(policy, piece, flags) for piece in kept):
-        return f"is zeroed only where {' and '.join(flags)}, not where either is set"
-    lonely = [flag for flag in flags if not _zeroed_by_alone(policy, kept, flag)]
-    if len(lonely) == len(flags):
-        return f"is zeroed only when the TensorDict has {' and '.join(flags)}"
-    if lonely:
-        return f"is not zeroed where {lonely[0]} when the TensorDict has no other flag"
-    if any(zeroed_at_one_step(policy, call, flag) for flag in flags):
-        return f"is zeroed at one step of a training sequence, not at every step where {either}"
-    return None
-
-
-def _zeroed_by_alone(policy: PolicyClass, kept: tuple[Piece, ...], flag: str) -> bool:
-    """Whether a flag still zeroes the state when the TensorDict lacks the other flags, or nothing is certain:
-    the forward raises, or is not understood."""
-    others = frozenset(policy.contract.boundary_keys) - {flag}
-    trace = policy.rollout_without(others)
-    places = {call.place for call in recalling_calls(policy)}
-    calls = [call for call in trace.of(CoreCall) if call.place in places]
-    if not (trace.complete and trace.returns):
-        return True
-    left = [piece for call in calls for piece in pieces(call)]
-    return not left or any(zeroed_by(policy, piece, flag, trace) is not False for piece in left)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.memory import has_own_slot, pieces, recalling_calls
+from policyfix.subjects.memory import pieces, recalling_calls, shares_slot
 
 
 class SharedStateSlot(Rule[PolicyClass]):
@@ -34,7 +34,9 @@ class SharedStateSlot(Rule[PolicyClass]):
     or the runtime's `StateStore`, which finds the slot on the device.
 
     ## Fix safety
-    Safe: a policy that is stepped for one group alone behaves as before.
+    Safe: the state moves to the runtime's `StateStore`, and a policy that is stepped for one group alone
+    behaves as before. Offered where the class drives one `nn.LSTM` in its forward and does nothing with the
+    state but to keep and reset it.
 
     ## Source
     The trainer's contract: asynchronous vectorised environments hand over one group at a time.
@@ -49,9 +51,8 @@ class SharedStateSlot(Rule[PolicyClass]):
         if not policy.rollout.complete or policy.hands_over_tensordict(policy.rollout):
             return
         for call in recalling_calls(policy):
-            kept = pieces(call)
-            if all(has_own_slot(policy, piece) is False for piece in kept):
-                where = ", ".join(sorted(f"self.{way}" for piece in kept for way in piece.attributes))
+            if shares_slot(policy, call):
+                where = ", ".join(sorted(f"self.{way}" for piece in pieces(call) for way in piece.attributes))
                 yield self.finding(
                     call.place,
                     f"the state in {where} is shared by all environment groups: "

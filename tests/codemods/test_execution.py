@@ -25,6 +25,8 @@ IN_PLACE = (
     "scaled value",
     "wrapper with a normaliser",
     "depth by position",
+    "own state",
+    "own state, by hand",
 )
 CASES: dict[str, Files] = MIGRATED | {name: REFUSED[name][0] for name in IN_PLACE}
 needs_pufferlib = pytest.mark.skipif(

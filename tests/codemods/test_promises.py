@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from difflib import SequenceMatcher
 from functools import cache
@@ -89,7 +90,7 @@ def test_only_edited_statements_are_touched(name: str) -> None:
 
 def editable(text: str, migrated: bool) -> set[int]:
     """Lines of statements that a rewrite may edit: imports, the class line, constructor signature and base
-    call, the methods that go with the comments around them, the call of the core."""
+    call, the methods that go with the comments around them, the call of the core, what keeps its state."""
     lines: set[int] = set()
     tree = ast.parse(text)
     rows = text.splitlines()
@@ -107,6 +108,12 @@ def editable(text: str, migrated: bool) -> set[int]:
                 lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
             case ast.Assign(targets=[ast.Subscript(slice=ast.Constant(value="act_log_prob"))]):
                 lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))  # PF107
+            case ast.Assign() | ast.If() | ast.With() if re.search(
+                r"self\._(state|h|c)\b", ast.unparse(node)
+            ):
+                lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))  # PF203, PF204
+            case ast.FunctionDef(name="get_memory" | "set_memory" | "reset_memory"):
+                lines |= set(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
             case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr="arange" | "zeros" | "tensor")):
                 lines |= set(range(node.lineno, (node.end_lineno or 0) + 1))
             case ast.FunctionDef(name=name) if migrated and name in ERASED:
@@ -213,6 +220,6 @@ def test_spacing_is_what_formatters_leave_alone() -> None:
 
 
 def test_detaching_names_every_attribute_that_is_kept() -> None:
-    after, outcome = plain("own state")
+    after, outcome = plain("own state, shown to others")
     assert "self._state = tuple(s.detach() for s in self._state)" in after
     assert "PF201" not in {f.code for f in outcome.left.findings}

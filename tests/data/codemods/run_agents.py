@@ -81,6 +81,8 @@ def complaints(old_kind, new_kind):
 
     memory = new.get_memory()
     actions = torch.tensor(PAIRS)[torch.arange(BATCH * STEPS) % len(PAIRS)].view(BATCH, STEPS, 2)
+    if hasattr(old, "reset_memory"):
+        old.reset_memory()  # the trainer does, before a minibatch
     trained_old = old(observe(BATCH, STEPS), action=actions)
     trained_new = new(observe(BATCH, STEPS), action=actions)
     keys = ["full_log_probs", "value", "entropy"]
