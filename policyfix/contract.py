@@ -43,6 +43,8 @@ class Contract:
     value_key: str
     spec_method: str | None  # None: training gives forward all that was kept
     heads: tuple[str, ...]
+    core_component: str | None
+    depth: str | None
     clip_method: str
     clip_range: str
     l2_method: str
@@ -113,6 +115,8 @@ def _parse(data: Mapping[str, Any]) -> Contract:
         value_key=data["experience"]["value"],
         spec_method=data["experience"].get("spec"),
         heads=tuple(data["config"]["heads"]),
+        core_component=data["config"].get("core"),
+        depth=data["config"].get("depth"),
         clip_method=data["weights"]["clip_method"],
         clip_range=data["weights"]["clip_range"],
         l2_method=data["weights"]["l2_method"],

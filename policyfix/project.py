@@ -273,6 +273,13 @@ class Project:
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
 
+    def classes_called(self, name: str) -> list[LinkedClass]:
+        """The module-level classes of that name in known files."""
+        header = re.compile(rb"^class[ \t]+%s\b" % re.escape(name).encode(), re.MULTILINE)
+        modules = [self.module(path) for path in self._known if header.search(self._data(path))]
+        symbols = [module.member(name) for module in modules if module is not None]
+        return [symbol for symbol in symbols if isinstance(symbol, LinkedClass)]
+
     def others_mention(self, path: str, *words: str) -> bool:
         """Whether some known file other than this one holds all of the names."""
         here = Path(path).absolute()

@@ -124,6 +124,32 @@ class AgentConfig:
         return self.project.says(pattern, component.name.encode())
 
     @cached_property
+    def depth(self) -> tuple[int, Place] | None:
+        """How many layers the recurrent core has, where the config says a number."""
+        core = self.components.get(self.contract.core_component or "")
+        if core is None or self.is_composed:
+            return None
+        inner = [e for o in core.options if o.name == "nn_params" for e in self._entries(o.value, "")]
+        for entry in (*core.options, *inner):
+            if entry.name == self.contract.depth and isinstance(entry.value, yaml.ScalarNode):
+                value = entry.value.value
+                return (int(value), entry.place) if value.isdecimal() else None
+        return None
+
+    @cached_property
+    def twin(self) -> LinkedClass | None:
+        """The class that is built under the config's name: a table holds it as `"fast": Fast`."""
+        stem = Path(self.path).stem
+        name = "".join(word.title() for word in re.split(r"[_-]", stem))
+        row = rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % tuple(
+            re.escape(word).encode() for word in (stem, name)
+        )
+        if not self.project.says(row, name.encode()):
+            return None
+        found = self.project.classes_called(name)
+        return found[0] if len(found) == 1 else None
+
+    @cached_property
     def undefined_sources(self) -> tuple[tuple[Component, Entry], ...]:
         """Sources that no component of the config is called, with the component that names them."""
         return tuple(

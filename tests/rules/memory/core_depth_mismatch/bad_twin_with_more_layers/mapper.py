@@ -1,0 +1,3 @@
+from agent import SwiftForager
+
+agents = {"torch/swift_forager": SwiftForager}

@@ -1,0 +1,3 @@
+from agent import SwiftForager
+
+agents = {"slow": SwiftForager}
