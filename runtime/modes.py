@@ -50,6 +50,10 @@ class Mode:
         "Environments since 2026 mark global tokens by the coordinate byte 0xFE and mean the window's "
         "centre; to the reference that is the cell (15, 14)."
     )
+    no_warning_in_forward: bool = _switch(
+        "The reference names the feature ids that a policy does not know in a warning at every step, for "
+        "which an accelerator has to be waited for."
+    )
     rows_keep_their_tokens: bool = _switch(
         "The reference takes the first padding as a row's length and cuts the batch to the longest: a row "
         "without padding counts as empty and is cut to the length of its batch mates, and tokens that "
@@ -59,6 +63,14 @@ class Mode:
         "The reference's latent policies do not apply the environment's normalisation: the component graph "
         "divides by the feature's *id*, into uint8, and the hand-written policies divide by 1. Its Example "
         "has 22 constants."
+    )
+    unknown_feature_is_padding: bool = _switch(
+        "The reference lets attention read tokens of feature 255, which stands for none: their embedding is "
+        "random and never trained. A row without tokens reads the average of its padding, instead of nothing."
+    )
+    missing_normalisation_is_one: bool = _switch(
+        "The reference's component graph divides by a normalisation of 0, and fails where feature ids have "
+        "gaps."
     )
     sentinel_is_padding: bool = _switch(
         "The reference's Example overwrites every byte 255 by 0 before it looks for padding, which turns "
@@ -79,6 +91,20 @@ class Mode:
     embeddings_by_name: bool = _switch(
         "The reference's hand-written policies give action embeddings out by position: a changed list of "
         "actions mixes them up. The table also ends at 100 actions."
+    )
+
+    # Component graph.
+    strict_components: bool = _switch(
+        "The reference drops options that a component does not have, so typos go unnoticed and configs "
+        "describe another network than the one that is built."
+    )
+    activations_stay_out: bool = _switch(
+        "The reference writes every component's output to the TensorDict, and does not run a component whose "
+        "name is there already: a TensorDict that is used twice gives old outputs."
+    )
+    l2_init_trains: bool = _switch(
+        "The reference's component graph computes `l2_init_loss` on detached weights, so it trains nothing, "
+        "and its `update_l2_init_weight_copy` does nothing."
     )
 
 

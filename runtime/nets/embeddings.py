@@ -1,0 +1,164 @@
+"""Embeddings: of observation tokens for attention, and of actions for the bilinear head."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..modes import SOUND, Mode
+from .initialisation import orthogonal_embedding_
+from .tokens import PADDING
+
+
+class _TokenEmbedding(nn.Module):
+    """The embedding of feature ids that all token embeddings have: `_attr_embeds` `[256, D]`, row 255 for
+    none."""
+
+    def __init__(self, attr_embed_dim: int, mode: Mode) -> None:
+        super().__init__()
+        if attr_embed_dim < 1:
+            raise ValueError(f"attr_embed_dim must be at least 1, got {attr_embed_dim}")
+        self._attr_embeds = _byte_embedding(attr_embed_dim, mode, PADDING)
+
+
+def _byte_embedding(width: int, mode: Mode, padding: int | None = None) -> nn.Embedding:
+    table = nn.Embedding(256, width, padding_idx=padding)
+    nn.init.trunc_normal_(table.weight, std=0.02)
+    if padding is not None and mode.unknown_feature_is_padding:
+        with torch.no_grad():
+            table.weight[padding].zero_()
+    return table
+
+
+class FourierTokenEmbedding(_TokenEmbedding):
+    """A token as its feature's embedding, its place in Fourier features, and its value.
+
+    Width D + 4 F + 1, in this order: the embedding (D); cos and sin of `x' f_j`; cos and sin of `y' f_j`; the
+    value. The frequencies are f_j = 2^j, j = 0..F-1 (buffer `frequencies`); x' = x/10*2 - 1, so that a
+    window of 11 cells spans [-1, 1].
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, attr_embed_dim: int, num_freqs: int, *, mode: Mode = SOUND) -> None:
+        """`attr_embed_dim` D and `num_freqs` F, each >= 1; ValueError otherwise."""
+        super().__init__(attr_embed_dim, mode)
+        if num_freqs < 1:
+            raise ValueError(f"num_freqs must be at least 1, got {num_freqs}")
+        self.output_dim = attr_embed_dim + 4 * num_freqs + 1
+        self.register_buffer("frequencies", 2.0 ** torch.arange(num_freqs))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Features float32 `[N, K, D + 4 F + 1]` of tokens uint8 or float `[N, K, 3]`."""
+        byte, feature, value = tokens.unbind(-1)
+        places = self._places().index_select(0, byte.flatten().int()).view(*byte.shape, -1)
+        return torch.cat([self._attr_embeds(feature.int()), places, value.unsqueeze(-1).to(places)], dim=-1)
+
+    def _places(self) -> Tensor:
+        """The Fourier features `[256, 4 F]` of every coordinate byte."""
+        nibble = torch.arange(16, device=self.frequencies.device).to(self.frequencies)
+        angles = (nibble / 10 * 2 - 1).unsqueeze(1) * self.frequencies
+        one = torch.cat([angles.cos(), angles.sin()], dim=1)  # [16, 2 F]
+        return torch.cat([one.repeat_interleave(16, dim=0), one.repeat(16, 1)], dim=1)
+
+
+class CoordinateTokenEmbedding(_TokenEmbedding):
+    """A token as the sum of its feature's and its coordinate's embedding (D), and its value: width D + 1.
+
+    `_coord_embeds` `[256, D]` has a row per coordinate byte.
+    """
+
+    def __init__(self, attr_embed_dim: int, *, mode: Mode = SOUND) -> None:
+        """`attr_embed_dim` D >= 1; ValueError otherwise."""
+        super().__init__(attr_embed_dim, mode)
+        self.output_dim = attr_embed_dim + 1
+        self._coord_embeds = _byte_embedding(attr_embed_dim, mode)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Features float32 `[N, K, D + 1]` of tokens uint8 or float `[N, K, 3]`."""
+        byte, feature, value = tokens.unbind(-1)
+        embedded = self._attr_embeds(feature.int()) + self._coord_embeds(byte.int())
+        return torch.cat([embedded, value.unsqueeze(-1).to(embedded)], dim=-1)
+
+
+class CategoricalTokenEmbedding(_TokenEmbedding):
+    """A token as the sum of the embeddings of its feature, its coordinate and its value: width D.
+
+    `_coord_embeds` and `_val_embeds` `[256, D]` have a row per byte; the values must be whole bytes.
+    """
+
+    def __init__(self, attr_embed_dim: int, *, mode: Mode = SOUND) -> None:
+        """`attr_embed_dim` D >= 1; ValueError otherwise."""
+        super().__init__(attr_embed_dim, mode)
+        self.output_dim = attr_embed_dim
+        self._coord_embeds = _byte_embedding(attr_embed_dim, mode)
+        self._val_embeds = _byte_embedding(attr_embed_dim, mode)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Features float32 `[N, K, D]` of tokens `[N, K, 3]` of whole bytes."""
+        byte, feature, value = tokens.int().unbind(-1)
+        embedded: Tensor = self._attr_embeds(feature) + self._coord_embeds(byte) + self._val_embeds(value)
+        return embedded
+
+
+class ActionEmbedding(nn.Module):
+    """One embedding per joint action, which keeps its row by *name* when the environment changes.
+
+    Names get rows in the order in which they are first met, from row `first_row` on. The buffer
+    `active_indices` int64 `[A]` holds the rows of the actions that exist now; before the first activation it
+    is empty. The table `_net.weight` `[num_embeddings, E]` has orthogonal rows or columns, scaled so that its
+    largest entry is 0.1.
+    """
+
+    active_indices: Tensor
+
+    def __init__(self, num_embeddings: int = 100, embedding_dim: int = 16, *, first_row: int = 1) -> None:
+        """`first_row`: 1 in the component graph, whose row 0 is never used.
+
+        Raises ValueError for a table without room for an action, or of width 0.
+        """
+        super().__init__()
+        if num_embeddings <= first_row or embedding_dim < 1:
+            raise ValueError(
+                f"action embeddings need num_embeddings > {first_row} and embedding_dim >= 1, "
+                f"got {num_embeddings} and {embedding_dim}"
+            )
+        self.first_row = first_row
+        self.rows: dict[str, int] = {}
+        self._net = nn.Embedding(num_embeddings, embedding_dim)
+        orthogonal_embedding_(self._net.weight)
+        self.register_buffer("active_indices", torch.zeros(0, dtype=torch.int64))
+
+    def activate(self, full_action_names: Sequence[str]) -> None:
+        """Let the actions of these names ("name_argument") exist, in joint order.
+
+        Raises ValueError when the table has no row left for a new name (nothing is changed then), or a name
+        comes twice.
+        """
+        if len(set(full_action_names)) != len(full_action_names):
+            raise ValueError("an action name comes twice")
+        rows = dict(self.rows)
+        for name in full_action_names:
+            rows.setdefault(name, self.first_row + len(rows))
+        room = self._net.num_embeddings - self.first_row
+        if len(rows) > room:
+            raise ValueError(
+                f"{len(rows)} different actions for {room} action embeddings: raise num_embeddings to "
+                f"{len(rows) + self.first_row} or more"
+            )
+        self.rows = rows
+        self.active_indices = torch.tensor(
+            [rows[name] for name in full_action_names], dtype=torch.int64, device=self._net.weight.device
+        )
+
+    def forward(self) -> Tensor:
+        """The embeddings `[A, E]` of the actions that exist."""
+        return self._net.weight.index_select(0, self.active_indices)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Take as many active actions as the checkpoint has, so that it loads before any activation."""
+        saved = state_dict.get(f"{prefix}active_indices")
+        if saved is not None and saved.shape != self.active_indices.shape:
+            self.active_indices = self.active_indices.new_empty(saved.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)
