@@ -30,7 +30,9 @@ printf '\n# The migration: first as a diff, then for good.\n'
 promise 1 policyfix apply --diff agents/forager.py
 promise 1 policyfix apply agents
 
-printf '\n# What has no certain fix was left, with the reason. In the migrated agent nothing is left to find,\n'
-printf '# and it proves it by running.\n'
-promise 0 policyfix check agents/forager.py
+printf '\n# What changes numbers was left: it needs a word. Then nothing is left to find, and both agents\n'
+printf '# prove it by running.\n'
+promise 0 policyfix apply --unsafe agents
+promise 0 policyfix check agents
 promise 0 policyfix verify agents/forager.py::Forager
+promise 0 policyfix verify --select PV2 agents/keeper.py::Keeper

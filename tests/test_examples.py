@@ -16,8 +16,10 @@ def test_the_demo_goes_as_told() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     codes = re.findall(r"^\[exit code (\d)\]$", done.stdout, re.MULTILINE)
-    assert codes == ["1", "1", "1", "1", "0", "0"]  # check, verify, apply --diff; apply, check, verify
-    assert "left: agents/keeper.py" in done.stderr
+    # check, verify, apply --diff, apply; apply --unsafe, check, verify twice
+    assert codes == ["1", "1", "1", "1", "0", "0", "0", "0"]
+    assert "left: agents/keeper.py:12:7: PF206" in done.stderr
+    assert done.stderr.count("left: ") == 1
     assert "left: agents/forager.py" not in done.stderr
     assert "RecurrentPolicy" in done.stdout  # the diff
     assert {file: file.read_bytes() for file in (ROOT / "examples").rglob("*.py")} == before
