@@ -73,6 +73,7 @@ class ExperienceBuffer:
         }
         self.data = TensorDict(zeros, batch_size=[segments, horizon], device=device)
         self.states: tuple[Tensor, Tensor] | None = None  # before each segment's first step: [L, segments, H]
+        self._fields = tuple(spec)
         self._steps: dict[int, int] = {}  # first agent of a group -> steps stored of it
         self._missing = segments * horizon
 
@@ -105,7 +106,7 @@ class ExperienceBuffer:
             raise ValueError(f"the segments of agents {group.start} to {group.stop - 1} are full")
         segment, column = divmod(self._steps.get(group.start, 0), self.horizon)
         rows = slice(segment * self.agents + group.start, segment * self.agents + group.stop)
-        for name in self.data.keys():  # noqa: SIM118 -- a TensorDict iterates over rows
+        for name in self._fields:
             if name not in step:
                 raise KeyError(f"the step has no {name!r}; it has {', '.join(map(str, step.keys()))}")
             stored = self.data[name][rows, column]
