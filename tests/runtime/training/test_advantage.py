@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -39,6 +39,7 @@ def step_by_step(values, rewards, dones, truncateds, ratio, alignment) -> Tensor
     return result
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**6),
     rows=st.integers(1, 4),
