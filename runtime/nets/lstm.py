@@ -17,6 +17,12 @@ from torch import Tensor, nn
 # Far enough out for the sigmoid to be exactly 0 or 1 in every floating dtype, and in reach of float16.
 _SATURATION = 1e4
 
+# Under autocast torch asks oneDNN for an LSTM in low precision, and fails where the processor has none.
+_LOW_PRECISION = {
+    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported(),
+}
+
 
 class MaskedLSTM(nn.RNNBase):
     """The parameters of an `nn.LSTM`, under the same names, run by `masked_lstm`.
@@ -53,11 +59,17 @@ def masked_lstm(
     Returns:
         The outputs `[B, T, H]` of the last layer, and (h, c) `[L, B, H]` after the last step.
 
+    Under autocast on a processor that has no LSTM in that precision, the core runs in its parameters' own.
+
     Raises:
         ValueError: `lstm` is of another kind, bidirectional, projected, or has dropout.
     """
     if lstm.mode != "LSTM" or lstm.bidirectional or lstm.proj_size or lstm.dropout:
         raise ValueError("masked_lstm runs a unidirectional LSTM without proj_size and without dropout")
+    on_cpu = inputs.device.type == "cpu"
+    if on_cpu and torch.is_autocast_enabled("cpu") and not _LOW_PRECISION[torch.get_autocast_dtype("cpu")]:
+        with torch.autocast("cpu", enabled=False):
+            return masked_lstm(lstm, inputs.to(_layer_weights(lstm, 0)[0].dtype), state, resets)
     h, c = (part.to(inputs.dtype) for part in state)
     sequence = inputs.transpose(0, 1)
     if resets is None:
@@ -68,7 +80,7 @@ def masked_lstm(
     later = resets[:, 1:].transpose(0, 1)
     if inputs.shape[1] == 1:
         outputs, h, c = _fused(lstm, sequence, h, c)
-    elif inputs.device.type == "cpu" and not torch.compiler.is_compiling():
+    elif on_cpu and not torch.compiler.is_compiling():
         # On the CPU the flags are in this process's memory: reading them waits for nothing.
         most = int(later.sum(0).numpy().max())
         outputs, h, c = (
