@@ -1,4 +1,7 @@
-"""The recurrent state that a policy keeps between rollout steps, one slot per environment group."""
+"""The recurrent state that a policy keeps between rollout steps, one slot per environment group.
+
+A state is a tuple of tensors `[L, B, H]`, as many as the core has: (h, c) of an LSTM, (h,) of a GRU.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -7,20 +10,60 @@ import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
 
+from .modes import SOUND, Mode
+from .nets.gru import masked_gru
 from .nets.lstm import masked_lstm
 
 ENVIRONMENT_KEY = "training_env_id_start"
 BOUNDARY_KEYS = ("dones", "truncateds")
 
-# Environment group -> (h, c), each `[L, B, H]`.
-Snapshot = dict[int, tuple[Tensor, Tensor]]
+# (h, c), or what else a core has, each `[L, B, H]`.
+State = tuple[Tensor, ...]
+# Environment group -> state.
+Snapshot = dict[int, State]
+
+_STATE_NAMES = {"LSTM": ("lstm_h", "lstm_c"), "GRU": ("gru_h",)}
 
 
-def episode_starts(td: TensorDictBase, batch_size: int, steps: int) -> Tensor | None:
+def state_names(core: nn.Module) -> tuple[str, ...]:
+    """What the tensors of a core's state are called where they are passed by name: its `state_names`.
+
+    LSTMs have `("lstm_h", "lstm_c")`, GRUs `("gru_h",)`. Raises ValueError for a core that does not say.
+    """
+    names = getattr(core, "state_names", None) or _STATE_NAMES.get(str(getattr(core, "mode", None)))
+    if not names:
+        raise ValueError(
+            f"a recurrent core of type {type(core).__name__} must name the tensors of its state: "
+            "state_names = ('h',)"
+        )
+    return tuple(names)
+
+
+def run_core(
+    core: nn.Module, inputs: Tensor, state: State, resets: Tensor | None = None
+) -> tuple[Tensor, State]:
+    """Run a recurrent core over `inputs` `[B, T, I]` from `state`, zeroed where `resets` `[B, T]` is.
+
+    `core` is an LSTM (see `masked_lstm`), a GRU (see `masked_gru`) or a module of the same signature as this
+    function without `core`. Returns the outputs `[B, T, H]` and the state after the last step.
+    """
+    kind = core.mode if isinstance(core, nn.RNNBase) else None
+    if kind == "LSTM":
+        h, c = state
+        return masked_lstm(core, inputs, (h, c), resets)  # type: ignore[arg-type]
+    if kind == "GRU":
+        return masked_gru(core, inputs, state, resets)  # type: ignore[arg-type]
+    outputs, new_state = core(inputs, state, resets)
+    return outputs, tuple(new_state)
+
+
+def episode_starts(td: TensorDictBase, batch_size: int, steps: int, mode: Mode = SOUND) -> Tensor | None:
     """Bool `[B, T]`: true where an episode begins. None when `td` carries no boundary flags.
 
     Raises ValueError when they are not one per step.
     """
+    if not mode.reset_on_either_flag and any(td.get(key, None) is None for key in BOUNDARY_KEYS):
+        return None
     resets: Tensor | None = None
     for key in BOUNDARY_KEYS:
         flags = td.get(key, None)
@@ -36,7 +79,7 @@ def episode_starts(td: TensorDictBase, batch_size: int, steps: int) -> Tensor | 
 
 
 class StateStore(nn.Module):
-    """LSTM states of many environment groups in three dense tensors.
+    """Recurrent states of many environment groups in three dense tensors.
 
     A group is named by the first entry of `td["training_env_id_start"]` (any int64; 0 where the key is
     missing). Its slot is found on the device by comparing ids, so no step waits for the host. Everything
@@ -51,7 +94,8 @@ class StateStore(nn.Module):
     `state_dict` too, and copies and pickles of the module start empty.
 
     Shapes: `group_ids` and `group_rows` int64 `[S]` (`group_rows` is the group's batch size, 0 where the slot
-    is free); `states` float `[S, 2, L, R, H]`, h before c, with R the largest batch size met.
+    is free); `states` float `[S, P, L, R, H]`, with P the tensors of a state (2: h before c), R the largest
+    batch size met.
     """
 
     _tensors = ("group_ids", "group_rows", "states")
@@ -59,8 +103,12 @@ class StateStore(nn.Module):
     group_rows: Tensor
     states: Tensor
 
-    def __init__(self, num_layers: int, hidden_size: int, memory_slots: int = 16) -> None:
+    def __init__(
+        self, num_layers: int, hidden_size: int, memory_slots: int = 16, *, parts: int = 2, mode: Mode = SOUND
+    ) -> None:
         """`memory_slots`: environment groups that can be known at once; on the CPU the store grows by itself.
+
+        `parts`: the tensors of a state, 2 for an LSTM, 1 for a GRU. `mode`: whose resets `unroll` makes.
 
         Raises ValueError when a size is smaller than 1.
         """
@@ -69,17 +117,19 @@ class StateStore(nn.Module):
             ("num_layers", num_layers),
             ("hidden_size", hidden_size),
             ("memory_slots", memory_slots),
+            ("parts", parts),
         ):
             if size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         self.num_layers = num_layers
         self.hidden_size = hidden_size
+        self.mode = mode
         self.group_ids = torch.zeros(memory_slots, dtype=torch.int64)
         self.group_rows = torch.zeros(memory_slots, dtype=torch.int64)
-        self.states = torch.zeros(memory_slots, 2, num_layers, 0, hidden_size)
+        self.states = torch.zeros(memory_slots, parts, num_layers, 0, hidden_size)
 
-    def recall(self, td: TensorDictBase, batch_size: int) -> tuple[Tensor, Tensor]:
-        """The state (h, c), each `[L, B, H]`, of the group that `td` comes from.
+    def recall(self, td: TensorDictBase, batch_size: int) -> State:
+        """The state of the group that `td` comes from.
 
         Zeros for a group that is new, or whose batch size has changed: other rows are other environments.
         """
@@ -87,72 +137,86 @@ class StateStore(nn.Module):
             return self.zeros(batch_size)
         slot, fitness = self._locate(self._group(td))
         kept = (fitness == 2) & (self.group_rows.index_select(0, slot) == batch_size)
-        h, c = self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind()
-        return h, c
+        return tuple(self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind())
 
-    def zeros(self, batch_size: int) -> tuple[Tensor, Tensor]:
-        """The state (h, c), each `[L, B, H]`, at the beginning of an episode."""
+    def zeros(self, batch_size: int) -> State:
+        """The state at the beginning of an episode."""
         shape = (self.num_layers, batch_size, self.hidden_size)
-        return self.states.new_zeros(shape), self.states.new_zeros(shape)
+        return tuple(self.states.new_zeros(shape) for _ in range(self.states.shape[1]))
+
+    def initial(self, td: TensorDictBase, batch_size: int, *, training: bool) -> State:
+        """The state from which a forward over `td` starts, before the flags of its first step."""
+        unnamed = training and td.get(ENVIRONMENT_KEY, None) is None
+        if unnamed and self.mode.training_leaves_memory:
+            return self.zeros(batch_size)
+        return self.recall(td, batch_size)
+
+    def resets(self, td: TensorDictBase, batch_size: int, steps: int, *, training: bool) -> Tensor | None:
+        """Bool `[B, T]`: the steps before which a forward over `td` zeroes a row's state. None: nowhere."""
+        if training and not self.mode.reset_within_sequences:
+            return None
+        return episode_starts(td, batch_size, steps, self.mode)
+
+    def keep(self, td: TensorDictBase, state: State, *, training: bool) -> None:
+        """Store the state after a forward over `td`, where such a forward does."""
+        if not (training and self.mode.training_leaves_memory):
+            self.remember(td, *state)
 
     def unroll(
         self,
-        lstm: nn.RNNBase,
+        lstm: nn.Module,
         inputs: Tensor,
         td: TensorDictBase,
-        state: tuple[Tensor, Tensor] | None = None,
+        state: State | None = None,
         *,
         training: bool,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Run `lstm` as `lstm(inputs, state)` would, but with memory.
+    ) -> tuple[Tensor, State]:
+        """Run a recurrent core as `lstm(inputs, state)` would, but with memory.
 
         A rollout starts from the state of the group that `td` comes from, and keeps the new one. Training
         starts from it where `td` names its group and the batch size fits, else from zeros, and keeps nothing.
         A row's state is zeroed before the steps at which its episode begins (see `episode_starts`).
 
         Args:
-            lstm: an `nn.LSTM` or `MaskedLSTM` of this store's depth and width; see `masked_lstm`.
-            inputs: `[T, B, I]`, or `[B, T, I]` where `lstm.batch_first`.
+            lstm: a core of this store's depth and width; see `run_core`.
+            inputs: `[T, B, I]`; `[B, T, I]` where `lstm.batch_first`, or where that is no `nn.RNNBase`.
             td: the TensorDict of the forward, of batch size `[B]`, `[B, T]` or `[B*T]`.
-            state: (h, c), each `[L, B, H]`; where given, the store is neither read nor written.
+            state: where given, the store is neither read nor written.
             training: whether given actions are evaluated over whole sequences, rather than a rollout stepped.
 
         Returns:
-            The outputs of the last layer, laid out as `inputs`, and the attached (h, c) after the last step.
+            The outputs of the last layer, laid out as `inputs`, and the attached state after the last step.
 
         Raises:
-            ValueError: boundary flags that do not fit; an LSTM that `masked_lstm` does not run.
+            ValueError: boundary flags that do not fit; a core that `run_core` does not run.
         """
-        sequences = inputs if lstm.batch_first else inputs.transpose(0, 1)
+        batch_first = bool(getattr(lstm, "batch_first", True))
+        sequences = inputs if batch_first else inputs.transpose(0, 1)
         batch_size, steps = sequences.shape[:2]
-        if state is not None:
-            h, c = state
-        elif training and td.get(ENVIRONMENT_KEY, None) is None:
-            h, c = self.zeros(batch_size)
-        else:
-            h, c = self.recall(td, batch_size)
-        outputs, (h, c) = masked_lstm(lstm, sequences, (h, c), episode_starts(td, batch_size, steps))
-        if state is None and not training:
-            self.remember(td, h, c)
-        return outputs if lstm.batch_first else outputs.transpose(0, 1), (h, c)
+        start = self.initial(td, batch_size, training=training) if state is None else state
+        resets = self.resets(td, batch_size, steps, training=training)
+        outputs, end = run_core(lstm, sequences, start, resets)
+        if state is None:
+            self.keep(td, end, training=training)
+        return outputs if batch_first else outputs.transpose(0, 1), end
 
     @torch.no_grad()
-    def remember(self, td: TensorDictBase, h: Tensor, c: Tensor) -> None:
-        """Keep the state (h, c), each `[L, B, H]`, detached, for the group that `td` comes from.
+    def remember(self, td: TensorDictBase, *state: Tensor) -> None:
+        """Keep the tensors of a state, each `[L, B, H]`, detached, for the group that `td` comes from.
 
         Raises RuntimeError when more than `memory_slots` groups are alive on an accelerator (there as a
         device-side assertion, which reports at the next synchronisation).
         """
-        self._write(self._group(td), h, c)
+        self._write(self._group(td), state)
 
     def has_memory(self) -> bool:
         """True: the policy that owns a store is recurrent."""
         return True
 
     def get_memory(self) -> Snapshot:
-        """Copies of every known group's state: group id -> (h, c), each `[L, B, H]`. Waits for the device."""
+        """Copies of every known group's state: group id -> state. Waits for the device."""
         return {
-            group: (self.states[slot, 0, :, :rows].clone(), self.states[slot, 1, :, :rows].clone())
+            group: tuple(part.clone() for part in self.states[slot, :, :, :rows].unbind())
             for slot, (group, rows) in enumerate(
                 zip(self.group_ids.tolist(), self.group_rows.tolist(), strict=True)
             )
@@ -160,21 +224,24 @@ class StateStore(nn.Module):
         }
 
     @torch.no_grad()
-    def set_memory(self, memory: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+    def set_memory(self, memory: Mapping[int, State]) -> None:
         """Replace everything known by copies of `memory`, as `get_memory` returns it.
 
         Raises ValueError when a state is not `[L, B, H]`; the store is unchanged then.
         """
-        for group, (h, c) in memory.items():
-            if h.shape != c.shape or h.dim() != 3 or (*h.shape[::2],) != (self.num_layers, self.hidden_size):
+        parts = self.states.shape[1]
+        for group, state in memory.items():
+            shapes = [list(part.shape) for part in state]
+            fits = [len(shape) == 3 and shape[::2] == [self.num_layers, self.hidden_size] for shape in shapes]
+            if len(state) != parts or not all(fits) or shapes != shapes[:1] * parts:
                 raise ValueError(
-                    f"memory of group {group}: h and c must be [L={self.num_layers}, B, "
-                    f"H={self.hidden_size}], got {list(h.shape)} and {list(c.shape)}"
+                    f"memory of group {group}: {parts} tensors of [L={self.num_layers}, B, "
+                    f"H={self.hidden_size}] are needed, got {' and '.join(map(str, shapes))}"
                 )
         self.reset_memory()
         self._allocate(max(len(memory), self.states.shape[0]), self.states.shape[3])
-        for group, (h, c) in memory.items():
-            self._write(torch.tensor([group], device=self.group_ids.device), h, c)
+        for group, state in memory.items():
+            self._write(torch.tensor([group], device=self.group_ids.device), tuple(state))
 
     @torch.no_grad()
     def reset_memory(self) -> None:
@@ -199,8 +266,8 @@ class StateStore(nn.Module):
         fitness, slot = torch.where(self.group_ids == group, 1 + used, ~used).max(dim=0, keepdim=True)
         return slot, fitness
 
-    def _write(self, group: Tensor, h: Tensor, c: Tensor) -> None:
-        rows = h.shape[1]
+    def _write(self, group: Tensor, state: State) -> None:
+        rows = state[0].shape[1]
         slots, room = self.states.shape[0], self.states.shape[3]
         if self.states.device.type == "cpu" and not torch.compiler.is_compiling() and self._is_full(group):
             self._allocate(2 * slots, max(rows, room))
@@ -213,8 +280,8 @@ class StateStore(nn.Module):
         )
         self.group_ids.index_copy_(0, slot, group)
         self.group_rows.index_fill_(0, slot, rows)
-        state = torch.stack((h, c)).unsqueeze(0).to(self.states)
-        self.states[:, :, :, :rows].index_copy_(0, slot, state)
+        kept = torch.stack(state).unsqueeze(0).to(self.states)
+        self.states[:, :, :, :rows].index_copy_(0, slot, kept)
 
     def _is_full(self, group: Tensor) -> bool:
         """Whether a CPU store has no slot for `group`. CPU memory is read in place: nothing is waited for."""
@@ -229,7 +296,7 @@ class StateStore(nn.Module):
         with torch.inference_mode(False), torch.no_grad():
             known = self.group_ids.shape[0]
             group_ids, group_rows = self.group_ids.new_zeros(slots), self.group_rows.new_zeros(slots)
-            states = self.states.new_zeros(slots, 2, self.num_layers, rows, self.hidden_size)
+            states = self.states.new_zeros(slots, *self.states.shape[1:3], rows, self.hidden_size)
             group_ids[:known], group_rows[:known] = self.group_ids, self.group_rows
             states[:known, :, :, : self.states.shape[3]] = self.states
         self.group_ids, self.group_rows, self.states = group_ids, group_rows, states

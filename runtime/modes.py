@@ -77,6 +77,16 @@ class Mode:
         "padding into tokens and the value 255 into 0."
     )
 
+    # Environments and weights.
+    environment_changes_reach_nets: bool = _switch(
+        "The reference's hand-written policies ignore a remapping of feature ids, and no net takes new "
+        "normalisations: after a change of environment the features are read wrongly, without a word."
+    )
+    bounds_by_magnitude: bool = _switch(
+        "The reference's clip bound per layer is its largest signed initial weight, which may be smaller "
+        "than the largest magnitude."
+    )
+
     # Actions.
     joint_action_head: bool = _switch(
         "The reference's hand-written latent policies emit one logit per choice of each action dimension "

@@ -11,10 +11,12 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from . import actions as codec
-from .memory import ENVIRONMENT_KEY, Snapshot, StateStore, episode_starts
+from .memory import Snapshot, State, StateStore, run_core, state_names
+from .modes import Mode, resolve_mode
 from .nets.initialisation import initialise_lstm_
-from .nets.lstm import MaskedLSTM, masked_lstm
-from .weights import InitialWeights, clip_weights, weight_metrics
+from .nets.lstm import MaskedLSTM
+from .trace import Sink, describe_forward
+from .weights import InitialWeights, LayerBounds, clip_weights, weight_metrics
 
 OBSERVATION_KEY = "env_obs"
 
@@ -66,12 +68,13 @@ def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel
 
 
 class RecurrentPolicy(nn.Module):
-    """Encoder net, LSTM with memory, decoder net: a policy that a recurrent PPO trainer can drive.
+    """Encoder net, recurrent core with memory, decoder net: a policy that a recurrent PPO trainer can drive.
 
     The wrapped net `policy` offers
 
     - `encode_observations(observations, state)`: uint8 `[N, *obs_shape]` -> features `[N, input_size]`;
       `state` (a mapping with `lstm_h` and `lstm_c`, each `[L, B, H]`) is passed where the method takes it;
+      a net that sets `writes_observations = False` gets the trainer's tensor instead of a copy;
     - `decode_actions(hidden)` or `decode_actions(hidden, batch_size)`: `[N, hidden_size]` -> logits `[N, A]`,
       one per joint action (see `actions.py`), and value `[N, 1]` or `[N]`.
 
@@ -79,10 +82,21 @@ class RecurrentPolicy(nn.Module):
     reshaping, the recurrent state per environment group and its reset at episode boundaries, the action
     codec, sampling and evaluation, weight clipping and regularisation.
 
-    Parameters are called `policy.*` and `lstm.*`; the state is not in the `state_dict`, nor in copies or
-    pickles. Checkpoints of PufferLib's wrapper load: its `cell.*` entries repeat `lstm.*_l0` and are dropped.
+    The core is an LSTM of the reference's initialisation, or what is given as `core`: a `MaskedLSTM`, a
+    `MaskedGRU`, or any module with `num_layers`, `hidden_size`, `state_names` and the signature
+    `core(inputs [B, T, I], state, resets [B, T] or None) -> (outputs [B, T, H], state)`, where a state is a
+    tuple of tensors `[L, B, H]`, one for each of `state_names`, zero at the beginning of an episode.
+
+    A net with a module that has `update_normalization_tensor(factors)` is told the environment's
+    normalisations: float32 `[256]`, by feature id.
+
+    Parameters are called `policy.*` and `lstm.*` (`core.*` where the core is no LSTM); the recurrent state is
+    not in the `state_dict`, nor in copies or pickles. The initial weights of `l2_init_loss` are in it;
+    where a checkpoint lacks them, the weights that it brings count as initial. Checkpoints of PufferLib's
+    wrapper load: its `cell.*` entries repeat `lstm.*_l0` and are dropped.
     """
 
+    _feature_remap: Tensor
     cum_action_max_params: Tensor | None
     action_index_tensor: Tensor | None
 
@@ -94,7 +108,10 @@ class RecurrentPolicy(nn.Module):
         hidden_size: int = 128,
         *,
         num_layers: int = 2,
+        core: nn.Module | None = None,
+        mode: str | Mode = "sound",
         clip_range: float = 0.0,
+        clip_strategy: str = "uniform",
         analyze_weights_interval: int = 300,
         memory_slots: int = 16,
         **config: Any,
@@ -107,10 +124,15 @@ class RecurrentPolicy(nn.Module):
                 here; else the trainer sets `cum_action_max_params` and `action_index_tensor`.
             policy: the net described above.
             input_size: width of the encoder's output.
-            hidden_size: width H of the LSTM.
+            hidden_size: width H of the core.
             num_layers: depth L of the LSTM; the reference has 2.
+            core: another recurrent core than the LSTM; its own sizes count then.
+            mode: "sound", "reference", or a `modes.Mode`.
             clip_range: bound of `clip_weights`; 0 switches it off.
-            analyze_weights_interval: epochs between two weight analyses of the trainer.
+            clip_strategy: "uniform" clamps weights and biases to ±`clip_range`, as the reference's
+                hand-written policies; "per_layer" clamps weights to `clip_range` times the largest initial
+                weight of their layer, as its component graph.
+            analyze_weights_interval: epochs between two weight analyses; 0 switches them off.
             memory_slots: environment groups whose state is kept at once (grows by itself on the CPU).
             config: other keys of the agent's config; named in one warning, since nothing reads them.
 
@@ -127,6 +149,8 @@ class RecurrentPolicy(nn.Module):
             raise ValueError(f"clip_range must be 0 (off) or a positive number, got {clip_range!r}")
         if analyze_weights_interval < 0:
             raise ValueError(f"analyze_weights_interval must be >= 0, got {analyze_weights_interval!r}")
+        if clip_strategy not in ("uniform", "per_layer"):
+            raise ValueError(f"clip_strategy must be 'uniform' or 'per_layer', got {clip_strategy!r}")
         if getattr(policy, "is_continuous", False):
             raise ValueError("continuous actions are not supported: the net has is_continuous=True")
         warn_unknown_config(self, config, stacklevel=4)
@@ -135,9 +159,11 @@ class RecurrentPolicy(nn.Module):
         if shape is None:
             raise ValueError("env.single_observation_space must be a Box: it has no shape")
         self.obs_shape = tuple(int(size) for size in shape)
+        self.mode = resolve_mode(mode)
         self.input_size = input_size
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
+        self.state_names = state_names(core) if core is not None else ("lstm_h", "lstm_c")
+        self.hidden_size = hidden_size if core is None else int(core.hidden_size)  # type: ignore[arg-type]
+        self.num_layers = num_layers if core is None else int(core.num_layers)  # type: ignore[arg-type]
         self.is_continuous = False
         self.clip_range = clip_range
         self.analyze_weights_interval = analyze_weights_interval
@@ -145,9 +171,14 @@ class RecurrentPolicy(nn.Module):
         self.policy = policy
         self._encode_takes_state = _accepts_second(policy.encode_observations, "state", or_optional=True)
         self._decode_takes_rows = _accepts_second(policy.decode_actions, "batch_size", or_optional=False)
-        self.lstm: nn.RNNBase = MaskedLSTM(input_size, hidden_size, num_layers)
-        initialise_lstm_(self.lstm)
-        self.memory = StateStore(num_layers, hidden_size, memory_slots)
+        if core is None:
+            core = MaskedLSTM(input_size, hidden_size, num_layers)
+            initialise_lstm_(core)
+        self._core_name = "lstm" if getattr(core, "mode", None) == "LSTM" else "core"
+        self.add_module(self._core_name, core)
+        self.memory = StateStore(
+            self.num_layers, self.hidden_size, memory_slots, parts=len(self.state_names), mode=self.mode
+        )
 
         space = getattr(env, "single_action_space", None)
         self._discrete_actions = (
@@ -160,7 +191,17 @@ class RecurrentPolicy(nn.Module):
             self.cum_action_max_params, self.action_index_tensor = codec.joint_action_tables(maxima)
         self._warned_of_width = False
 
+        self.register_buffer("_feature_remap", torch.arange(256, dtype=torch.uint8), persistent=False)
+        self._remaps = False
+        self._sink: Sink | None = None
+
+        self._clip_bounds = (
+            LayerBounds(self, magnitude=self.mode.bounds_by_magnitude)
+            if clip_strategy == "per_layer"
+            else None
+        )
         self._initial_weights = InitialWeights(self)
+        self.register_load_state_dict_post_hook(_start_from_what_was_loaded)  # type: ignore[no-untyped-call]
 
     def forward(
         self,
@@ -240,21 +281,21 @@ class RecurrentPolicy(nn.Module):
         """Log-probs `[B*T, A]` and values `[B*T]` of `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
-        if given is not None:
-            h, c = given
-        elif training and td.get(ENVIRONMENT_KEY, None) is None:
-            h, c = self.memory.zeros(batch_size)
-        else:
-            h, c = self.memory.recall(td, batch_size)
+        start = self.memory.initial(td, batch_size, training=training) if given is None else given
+        resets = self.memory.resets(td, batch_size, steps, training=training)
 
-        features = self._encode(observations, {"lstm_h": h, "lstm_c": c} if state is None else state)
-        hidden, (h, c) = masked_lstm(
-            self.lstm, features.view(batch_size, steps, -1), (h, c), episode_starts(td, batch_size, steps)
-        )
+        named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
+        features = self._encode(observations, named if state is None else state)
+        sequences = features.view(batch_size, steps, -1)
+        hidden, end = run_core(self._modules[self._core_name], sequences, start, resets)  # type: ignore[arg-type]
         if given is not None and state is not None:
-            state["lstm_h"], state["lstm_c"] = h.detach(), c.detach()
-        elif not training:
-            self.memory.remember(td, h, c)
+            state.update(zip(self.state_names, (part.detach() for part in end), strict=True))
+        else:
+            self.memory.keep(td, end, training=training)
+        if self._sink is not None:
+            self._sink(
+                describe_forward(td, sequences, resets, self.state_names, start, end, training=training)
+            )
         return self._decode(hidden.reshape(batch_size * steps, -1))
 
     def _observations(self, td: TensorDictBase, training: bool) -> Tensor:
@@ -294,24 +335,28 @@ class RecurrentPolicy(nn.Module):
             )
         return action.reshape(batch_size * steps, *row)
 
-    def _given_state(
-        self, state: Mapping[str, Tensor | None] | None, batch_size: int
-    ) -> tuple[Tensor, Tensor] | None:
-        h, c = (None, None) if state is None else (state.get("lstm_h"), state.get("lstm_c"))
-        if h is None or c is None:
+    def _given_state(self, state: Mapping[str, Tensor | None] | None, batch_size: int) -> State | None:
+        if state is None:
             return None
-        wanted = (self.num_layers, batch_size, self.hidden_size)
-        if tuple(h.shape) != wanted or tuple(c.shape) != wanted:
-            raise ValueError(
-                f"state['lstm_h'] and state['lstm_c'] must be [L, B, H] = {list(wanted)}, "
-                f"got {list(h.shape)} and {list(c.shape)}"
-            )
-        return h, c
+        parts = tuple(part for part in map(state.get, self.state_names) if part is not None)
+        if len(parts) < len(self.state_names):
+            return None
+        wanted = [self.num_layers, batch_size, self.hidden_size]
+        if any(list(part.shape) != wanted for part in parts):
+            names = " and ".join(f"state[{name!r}]" for name in self.state_names)
+            shapes = " and ".join(str(list(part.shape)) for part in parts)
+            raise ValueError(f"{names} must be [L, B, H] = {wanted}, got {shapes}")
+        return parts
 
     def _encode(self, observations: Tensor, state: MutableMapping[str, Tensor | None]) -> Tensor:
         """Features `[B*T, input_size]`. The net gets a copy, so it cannot alter the trainer's buffer."""
-        rows = observations.clone(memory_format=torch.contiguous_format).flatten(0, 1)
         net: Any = self.policy
+        rows = observations.flatten(0, 1)
+        if self._remaps or getattr(net, "writes_observations", True):
+            rows = rows.clone(memory_format=torch.contiguous_format)
+        if self._remaps:
+            attributes = self._feature_remap.index_select(0, rows[..., 1].flatten().long())
+            rows[..., 1] = attributes.view(rows.shape[:-1])
         features: Tensor = (
             net.encode_observations(rows, state)
             if self._encode_takes_state
@@ -394,15 +439,67 @@ class RecurrentPolicy(nn.Module):
         if callable(activate):
             activate(full_action_names, device)
 
+    def _apply_feature_remapping(self, table: Tensor) -> None:
+        """Read observation tokens `[..., (coordinate, feature, value)]` by other feature ids from now on.
+
+        `table` uint8 `[256]`: what each feature id of the environment is to the net; 255 where it knows none.
+        Waits for the device.
+
+        Raises ValueError for a table of another shape, or observations that are no tokens.
+        """
+        if tuple(table.shape) != (256,) or table.dtype != torch.uint8:
+            raise ValueError(f"a feature remapping is uint8 [256], got {list(table.shape)} {table.dtype}")
+        if not self.mode.environment_changes_reach_nets:
+            return
+        identity = torch.arange(256, dtype=torch.uint8, device=table.device)
+        remaps = not torch.equal(table, identity)
+        if remaps and self.obs_shape[1:] != (3,):
+            raise ValueError(f"features are remapped in tokens [M, 3], not in {list(self.obs_shape)}")
+        self._feature_remap.copy_(table)
+        self._remaps = remaps
+
+    def update_normalization_factors(
+        self,
+        features: Mapping[str, Mapping[str, Any]],
+        original_feature_mapping: Mapping[str, int] | None = None,
+    ) -> None:
+        """Tell the net by what the environment divides the values of each feature.
+
+        `features`: name -> `id` and `normalization` (1 where it is missing). With `original_feature_mapping`
+        (name -> the id that the net was trained with) the factors stand at those ids, since that is what a
+        remapping makes of the tokens; names that it lacks keep their own.
+        """
+        if not self.mode.environment_changes_reach_nets:
+            return
+        original = original_feature_mapping or {}
+        factors = torch.ones(256)
+        for name, feature in features.items():
+            factors[original.get(name, feature["id"])] = float(feature.get("normalization", 1.0))
+        for module in self.policy.modules():
+            update = getattr(module, "update_normalization_tensor", None)
+            if callable(update):
+                update(factors)
+
+    def trace(self, sink: Sink | None) -> None:
+        """Call `sink` with a line on each forward: shapes, resets and the recurrent state; None ends it.
+
+        For debugging: every line waits for the device, and a compiled forward breaks its graph. Without a
+        sink nothing is computed.
+        """
+        self._sink = sink
+
     def has_memory(self) -> bool:
         """True: the policy is recurrent."""
         return True
 
     def get_memory(self) -> Snapshot:
-        """Copies of every environment group's state: id -> (h, c), each `[L, B, H]`. Waits for the device."""
+        """Copies of every environment group's state: id -> (h, c), each `[L, B, H]`. Waits for the device.
+
+        Of another core: id -> the tensors of its state, in the order of `state_names`.
+        """
         return self.memory.get_memory()
 
-    def set_memory(self, memory: Mapping[int, tuple[Tensor, Tensor]]) -> None:
+    def set_memory(self, memory: Mapping[int, State]) -> None:
         """Replace the state of all groups by copies of `memory`, as `get_memory` returns it.
 
         Raises ValueError when a state is not `[L, B, H]`.
@@ -418,8 +515,11 @@ class RecurrentPolicy(nn.Module):
         self.memory.reset_env_memory(group_id)
 
     def clip_weights(self) -> None:
-        """Clamp linear and convolutional weights and biases to ±`clip_range`, in place; 0 switches it off."""
-        clip_weights(self, self.clip_range)
+        """Clamp linear and convolutional layers, in place, by `clip_range` (0: off) and `clip_strategy`."""
+        if self._clip_bounds is None:
+            clip_weights(self, self.clip_range)
+        else:
+            self._clip_bounds.clip(self, self.clip_range)
 
     def l2_init_loss(self) -> Tensor:
         """Squared distance of all linear and convolutional weights to their initial values, with gradient."""
@@ -429,8 +529,14 @@ class RecurrentPolicy(nn.Module):
         """Take the present weights as the initial ones of `l2_init_loss`."""
         self._initial_weights.update(self)
 
-    def compute_weight_metrics(self, delta: float = 0.01) -> list[dict[str, Any]]:
-        """Name, shape, norm and effective rank of every linear layer's weight. Waits for the device."""
+    def compute_weight_metrics(self, delta: float = 0.01, epoch: int | None = None) -> list[dict[str, Any]]:
+        """Name, shape, norm and effective rank of every linear layer's weight. Waits for the device.
+
+        With `epoch`: nothing but in every `analyze_weights_interval`-th one, and never where that is 0.
+        """
+        interval = self.analyze_weights_interval
+        if epoch is not None and (interval == 0 or epoch % interval):
+            return []
         return weight_metrics(self, delta)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
@@ -439,6 +545,13 @@ class RecurrentPolicy(nn.Module):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 state_dict.pop(f"{prefix}cell.{name}", None)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _start_from_what_was_loaded(policy: nn.Module, _: object) -> None:
+    """After a checkpoint without initial weights, `l2_init_loss` counts from what it has brought."""
+    initial = policy._initial_weights
+    if isinstance(initial, InitialWeights) and initial.absent:
+        initial.update(policy)
 
 
 def _accepts_second(method: Any, name: str, or_optional: bool) -> bool:

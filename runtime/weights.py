@@ -1,6 +1,6 @@
 """What keeps weights near: clipping, the distance to the initial weights, and the metrics that show both."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -19,33 +19,97 @@ def clip_weights(module: nn.Module, clip_range: float) -> None:
 
     Raises ValueError for a negative range.
     """
+    if not _clips(clip_range):
+        return
+    for _, layer in _clipped_layers(module):
+        layer.weight.clamp_(-clip_range, clip_range)
+        if layer.bias is not None:
+            layer.bias.clamp_(-clip_range, clip_range)
+
+
+def _clips(clip_range: float) -> bool:
+    """Whether a range is not 0; raises ValueError for a negative one."""
     if clip_range < 0:
         raise ValueError(f"clip_range must be 0 (off) or positive, got {clip_range}")
-    if clip_range == 0:
-        return
-    for layer in module.modules():
+    return clip_range > 0
+
+
+def _clipped_layers(module: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv1d | nn.Conv2d]]:
+    for name, layer in module.named_modules():
         if isinstance(layer, _CLIPPED):
-            layer.weight.clamp_(-clip_range, clip_range)
-            if layer.bias is not None:
-                layer.bias.clamp_(-clip_range, clip_range)
+            yield name, layer
+
+
+class LayerBounds(nn.Module):
+    """A clip range of its own for every Linear, Conv1d and Conv2d of a module, as in the reference's graph.
+
+    A layer's weights stay within `clip_range * scale * largest`, where `largest` is the largest weight that
+    the layer had at the start. Biases are free. `largest` is a buffer, float32 `[layers]`, in the
+    `state_dict`: a policy that goes on from a checkpoint keeps its bounds.
+    """
+
+    largest: Tensor
+
+    def __init__(
+        self, module: nn.Module, scales: Mapping[str, float] | None = None, *, magnitude: bool = True
+    ) -> None:
+        """Measure the present weights of `module`.
+
+        Args:
+            module: the same that `clip` is called with later.
+            scales: layer name -> factor of its bound, 1 where none is given; 0 leaves the layer alone.
+            magnitude: whether the largest weight is the one of largest magnitude. The reference takes the
+                largest *signed* one, which is smaller in half of all layers.
+
+        Raises ValueError for a negative scale, or a name that is no layer of `module`.
+        """
+        super().__init__()
+        layers = dict(_clipped_layers(module))
+        self.scales = dict(scales or {})
+        if unknown := self.scales.keys() - layers.keys():
+            raise ValueError(f"no linear or convolutional layer is called {', '.join(sorted(unknown))}")
+        if low := [name for name, scale in self.scales.items() if scale < 0]:
+            raise ValueError(f"the clip scale of {', '.join(low)} must be 0 (off) or positive")
+        self.names = list(layers)
+        weights = [layer.weight.detach() for layer in layers.values()]
+        largest = [(weight.abs() if magnitude else weight).max().float() for weight in weights]
+        self.register_buffer("largest", torch.stack(largest) if largest else torch.zeros(0))
+
+    @torch.no_grad()
+    def clip(self, module: nn.Module, clip_range: float) -> None:
+        """Clamp the weights of `module` to their bounds, in place; a range of 0 switches it off.
+
+        Raises ValueError for a negative range.
+        """
+        if not _clips(clip_range):
+            return
+        layers = dict(_clipped_layers(module))
+        for name, largest in zip(self.names, self.largest.double().unbind(), strict=True):
+            scale = self.scales.get(name, 1.0)
+            if scale > 0:
+                weight = layers[name].weight
+                bound = (clip_range * largest * scale).to(weight.dtype)
+                weight.clamp_(-bound, bound)
 
 
 class InitialWeights(nn.Module):
     """A copy of the weights of every linear and convolutional layer of a module, to measure drift from.
 
-    Buffers, so that they follow the module to its device; not persistent, so that checkpoints of policies
-    that have none still load strictly.
+    Buffers: they follow the module to its device, and the distance goes on where a checkpoint left off. From
+    a checkpoint without them `absent` becomes true, and the owner takes what it has loaded as initial.
     """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
+        self.absent = False
         self.update(module)
 
     @torch.no_grad()
     def update(self, module: nn.Module) -> None:
         """Take the present weights of `module` as the initial ones."""
         for name, weight in _regularised_weights(module):
-            self.register_buffer(name, weight.detach().clone(), persistent=False)
+            self.register_buffer(name, weight.detach().clone())
+        self.absent = False
 
     def distance(self, module: nn.Module) -> Tensor:
         """Sum of (W - W_initial)^2 over all covered weights: a scalar that carries gradient.
@@ -62,6 +126,11 @@ class InitialWeights(nn.Module):
                 )
             total = total + (weight - initial).square().sum()
         return total
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        self.absent = not any(name.startswith(prefix) for name in state_dict)
+        if not self.absent:
+            super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def weight_metrics(module: nn.Module, delta: float = 0.01) -> list[dict[str, Any]]:

@@ -386,7 +386,8 @@ def test_unsupported_nets_and_spaces_are_refused(policy, env, net) -> None:
 def test_checkpoints_of_the_old_wrapper_load_strictly_wherever_the_policy_stands(policy) -> None:
     source, target = policy(seed=1, num_layers=1), nn.ModuleDict({"agent": policy(seed=2, num_layers=1)})
     old = source.state_dict()
-    assert {name.partition(".")[0] for name in old} == {"policy", "lstm"}
+    assert {name.partition(".")[0] for name in old} == {"policy", "lstm", "_initial_weights"}
+    old = {name: value for name, value in old.items() if not name.startswith("_initial_weights")}
     old |= {
         f"cell.{name}": old[f"lstm.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     }
@@ -394,8 +395,10 @@ def test_checkpoints_of_the_old_wrapper_load_strictly_wherever_the_policy_stands
     target["agent"].load_state_dict(old, strict=True)
     target.load_state_dict({f"agent.{name}": value for name, value in old.items()}, strict=True)
     assert len(old) == count
-    for name, value in target["agent"].state_dict().items():
-        assert torch.equal(value, old[name])
+    loaded = target["agent"].state_dict()
+    for name in source.policy.state_dict(prefix="policy.") | source.lstm.state_dict(prefix="lstm."):
+        assert torch.equal(old[name], loaded[name])
+    assert target["agent"].l2_init_loss() == 0
     with pytest.raises(RuntimeError, match=r"cell\.other"):
         policy(num_layers=1).load_state_dict(old | {"cell.other": torch.zeros(1)})
 
@@ -421,6 +424,51 @@ def test_clipping_and_regularisation_follow_the_configuration(policy) -> None:
         "policy.actor.weight",
         "policy.critic.weight",
     }
+
+
+def test_the_distance_to_the_initial_weights_goes_on_after_a_checkpoint(policy) -> None:
+    agent = policy(seed=1)
+    with torch.no_grad():
+        agent.policy.encoder.weight += 1
+    expected = agent.l2_init_loss()
+    other = policy(seed=2)
+    other.load_state_dict(agent.state_dict(), strict=True)
+    assert expected > 1
+    assert torch.equal(other.l2_init_loss(), expected)
+
+
+def test_weights_may_be_clipped_by_their_layers_own_size(policy) -> None:
+    agent = policy(clip_range=0.5, clip_strategy="per_layer")
+    layers = {name: layer for name, layer in agent.named_modules() if isinstance(layer, nn.Linear)}
+    largest = {name: layer.weight.abs().max().item() for name, layer in layers.items()}
+    with torch.no_grad():
+        for parameter in agent.parameters():
+            parameter.mul_(10)
+    biases = {name: layer.bias.clone() for name, layer in layers.items()}
+    agent.clip_weights()
+    for name, layer in layers.items():
+        assert layer.weight.abs().max().item() == pytest.approx(largest[name] / 2)
+        assert torch.equal(layer.bias, biases[name])
+    resumed = policy(seed=5, clip_range=0.5, clip_strategy="per_layer")
+    resumed.load_state_dict(agent.state_dict(), strict=True)
+    resumed.clip_weights()
+    for name, parameter in resumed.named_parameters():
+        assert torch.equal(parameter, agent.get_parameter(name))
+    with pytest.raises(ValueError, match="'uniform' or 'per_layer', got 'per_epoch'"):
+        policy(clip_strategy="per_epoch")
+
+
+def test_weights_are_analysed_once_in_an_interval(policy) -> None:
+    agent = policy(analyze_weights_interval=3)
+    assert [bool(agent.compute_weight_metrics(epoch=epoch)) for epoch in range(5)] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+    assert agent.compute_weight_metrics()
+    assert policy(analyze_weights_interval=0).compute_weight_metrics(epoch=0) == []
 
 
 def test_memory_round_trips_through_a_snapshot(policy, batch) -> None:

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from policyfix.runtime import clip_weights
-from policyfix.runtime.weights import InitialWeights, weight_metrics
+from policyfix.runtime.weights import InitialWeights, LayerBounds, weight_metrics
 
 
 def model() -> nn.Module:
@@ -55,6 +57,30 @@ def test_clip_range_0_is_off_and_negative_is_refused() -> None:
     assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
     with pytest.raises(ValueError, match="clip_range"):
         clip_weights(module, -0.1)
+
+
+def test_bounds_per_layer_are_scaled_and_signed_as_asked() -> None:
+    module = nn.ModuleDict({"one": nn.Linear(2, 1), "two": nn.Linear(2, 1), "off": nn.Linear(2, 1)})
+    with torch.no_grad():
+        for layer in module.values():
+            layer.weight.copy_(torch.tensor([[-0.5, 0.25]]))
+    scales = {"two": 3.0, "off": 0.0}
+    for magnitude, largest in ((True, 0.5), (False, 0.25)):
+        clipped = copy.deepcopy(module)
+        bounds = LayerBounds(clipped, scales, magnitude=magnitude)
+        with torch.no_grad():
+            for layer in clipped.values():
+                layer.weight.copy_(torch.tensor([[-9.0, 9.0]]))
+        bounds.clip(clipped, 0.0)
+        assert clipped["one"].weight.abs().max() == 9
+        bounds.clip(clipped, 0.5)
+        assert clipped["one"].weight.tolist() == [[-largest / 2, largest / 2]]
+        assert clipped["two"].weight.tolist() == [[-largest * 1.5, largest * 1.5]]
+        assert clipped["off"].weight.tolist() == [[-9.0, 9.0]]
+    with pytest.raises(ValueError, match="no linear or convolutional layer is called three"):
+        LayerBounds(module, {"three": 1.0})
+    with pytest.raises(ValueError, match="clip scale of one"):
+        LayerBounds(module, {"one": -1.0})
 
 
 def test_distance_to_the_initial_weights_has_the_gradient_of_a_square() -> None:
