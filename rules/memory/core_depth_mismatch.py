@@ -109,5 +109,6 @@ def _depths(cores: Iterable[Term]) -> set[int | None]:
 def _depth(core: Term) -> int | None:
     given: Value = argument(core, 2, "num_layers") or Const(1)
     spread = argument(core, len(core.args), "**")
-    known = isinstance(given, Const) and isinstance(given.value, int) and spread is None
-    return given.value if known else None
+    if spread is None and isinstance(given, Const) and isinstance(given.value, int):
+        return given.value
+    return None
