@@ -55,6 +55,9 @@ class Settings:
     respect_gitignore: bool = _option(_FLAG, "Leave out what .gitignore files name.", True)
     require_reason: bool = _option(_FLAG, "Let a suppression count only with a reason after `--`.", False)
     contract: str | None = _option(_PATH, "The contract to check against (YAML).", None)
+    policies: tuple[str, ...] = _option(
+        _STRINGS, "Classes that are policies of the contract's trainer, whatever their source shows.", ()
+    )
     baseline: str | None = _option(_PATH, "The findings that are known and not reported (JSON).", None)
     output_format: str | None = _option(
         {"type": "string", "enum": list(FORMATS)},

@@ -57,6 +57,7 @@ class Contract:
     activate: str
     tables: tuple[tuple[str, str], ...]
     base: str
+    policies: tuple[str, ...] = ()  # classes under the contract by the settings: `agents.forager.Forager`
 
     @property
     def outputs(self) -> frozenset[str]:

@@ -179,6 +179,8 @@ def _evidence(policy: PolicyClass) -> Iterator[str]:
     yield f"under the contract of {contract.name}: {'yes' if policy.is_contract else 'no'}"
     if policy.cls.inherits(contract.base):
         yield f"inherits {contract.base}"
+    if policy.is_listed:
+        yield "the settings list it among the policies"
     reads = {e.key for trace in policy.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
     writes = {e.key for trace in policy.traces for e in trace.of(KeyWrite) if e.key in contract.outputs}
     yield f"forward takes a TensorDict: {'yes' if policy.takes_tensordict else 'no'}"

@@ -138,6 +138,15 @@ class LinkedClass:
         """Full name, for classes of knowledge files."""
         return None if self.module.name is None else f"{self.module.name}.{self.facts.qualname}"
 
+    def is_called(self, names: tuple[str, ...]) -> bool:
+        """Whether one of the names is the end of the class's dotted one: `Forager`, `forager.Forager`."""
+        if not names:
+            return False
+        path = Path(self.module.path).absolute().with_suffix("")
+        parts = path.parent.parts if path.name == "__init__" else path.parts
+        own = ".".join(("", *parts, self.facts.qualname))
+        return any(own.endswith(f".{name}") for name in names)
+
     @property
     def linked(self) -> tuple[LinkedClass, ...]:
         """The classes of the MRO whose source is at hand."""

@@ -52,6 +52,7 @@ def test_every_option_is_read_under_its_own_name(tmp_path: Path) -> None:
         respect-gitignore = false
         require-reason = true
         contract = "contract.yaml"
+        policies = ["agents.Forager"]
         baseline = "known.json"
         output-format = "concise"
         per-file-ignores = { "tests/*" = ["PF2"] }

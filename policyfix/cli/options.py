@@ -84,11 +84,12 @@ class Setup:
 
     @property
     def contract_state(self) -> bytes:
-        """Changes with what the contract says."""
+        """Changes with what the contract says, and of whom."""
+        listed = "".join(f"{name}\n" for name in self.settings.policies).encode()
         if self.contract_file is None:
-            return b""
+            return listed
         try:
-            return self.contract_file.read_bytes()
+            return listed + self.contract_file.read_bytes()
         except OSError as error:
             raise click.UsageError(f"{self.contract_file}: {error.strerror}") from None
 
@@ -97,7 +98,7 @@ class Setup:
         from policyfix import contract as contracts
 
         try:
-            return contracts.load(self.contract_file)
+            return replace(contracts.load(self.contract_file), policies=self.settings.policies)
         except contracts.ContractError as error:
             raise click.UsageError(str(error)) from None
 

@@ -326,5 +326,6 @@ def _is_contract(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class serves the contract: it reads the observation, or inherits from who does."""
     return cls.is_module and (
         cls.inherits(contract.base)
+        or any(base.is_called(contract.policies) for base in cls.linked)
         or any(contract.observation_key in ir.strings_in(f) for c in cls.linked for f in c.facts.functions)
     )

@@ -125,7 +125,7 @@ class PolicyClass:
         """Whether there is evidence that the class serves the contract's trainer."""
         if not self.cls.is_module or self.forward is None:
             return False
-        if self.cls.inherits(self.contract.base):
+        if self.cls.inherits(self.contract.base) or self.is_listed:
             return True
         reads = {e.key for trace in self.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
         if self.contract.observation_key not in reads or not self.takes_tensordict:
@@ -133,6 +133,11 @@ class PolicyClass:
         written = [e for trace in self.traces for e in trace.of(KeyWrite) if e.key in self.contract.outputs]
         # Zeros are what a stand-in for tests writes: it is nobody's policy.
         return any(not is_fresh_state(e.value) for e in written)
+
+    @cached_property
+    def is_listed(self) -> bool:
+        """Whether the settings say that the class, or one that it inherits from, serves the trainer."""
+        return any(base.is_called(self.contract.policies) for base in self.cls.linked)
 
     @cached_property
     def takes_tensordict(self) -> bool:
@@ -189,6 +194,8 @@ class PolicyClass:
         """Whether forward is given a plain tensor: by its annotation, else because no file of the class
         speaks of TensorDicts or of the observation."""
         assert self.forward is not None
+        if self.is_listed:
+            return False
         function, owner = self.forward
         parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
         if len(parameters) > 1 and parameters[1].annotation is not None:
@@ -606,6 +613,8 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, or
     counts actions as the contract does. Everything else is not worth following."""
     if cls.find(contract.to_index) is not None:
+        return True
+    if any(base.is_called(contract.policies) for base in cls.linked):
         return True
     words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
     return cls.inherits(contract.base) or any(

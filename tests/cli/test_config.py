@@ -282,3 +282,55 @@ def test_rules_lists_every_rule_with_its_fix() -> None:
     assert fixes["PF503"] == ["unsafe"]
     assert fixes["PF902"] == []
     assert "missing-stamps" in policyfix("rules").stdout
+
+
+TRACKER = """
+import torch
+from tensordict import TensorDict
+from torch import nn
+
+
+class Tracker(nn.Module):
+    def __init__(self, env, key="pixels"):
+        super().__init__()
+        self.key = key
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        out, _ = self.lstm(td[self.key].float().unsqueeze(0))
+        td["full_log_probs"] = self.actor(out.squeeze(0)).log_softmax(-1)
+        return td
+
+
+class QuickTracker(Tracker):
+    pass
+"""
+
+
+@pytest.mark.parametrize("name", ["Tracker", "tracker.Tracker", "agents.tracker.Tracker"])
+def test_a_class_that_the_settings_list_is_under_the_contract(agents: Path, name: str) -> None:
+    path = agents / "tracker.py"
+    path.write_text(TRACKER)
+    assert codes(str(path)) & {"PF101", "PF301"} == set()
+    Path("policyfix.toml").write_text(f'policies = ["{name}"]\n')
+    assert {"PF101", "PF301"} <= codes(str(path))
+    assert "the settings list it" in policyfix("config", "--explain", str(path)).output
+
+
+@pytest.mark.parametrize("name", ["racker", "tracker.Other", "other.Tracker", "QuickTracker"])
+def test_a_name_of_another_class_lists_nothing(agents: Path, name: str) -> None:
+    path = agents / "tracker.py"
+    path.write_text(TRACKER)
+    Path("policyfix.toml").write_text(f'policies = ["{name}"]\n')
+    symbols = {f["symbol"].partition(".")[0] for f in report(str(path))["findings"] if f["code"] == "PF301"}
+    assert symbols == ({"QuickTracker"} if name == "QuickTracker" else set())
+
+
+def test_a_subclass_of_a_listed_class_is_meant_too(agents: Path) -> None:
+    (agents / "tracker.py").write_text(TRACKER.partition("\n\nclass QuickTracker")[0])
+    path = agents / "quick.py"
+    path.write_text("from tracker import Tracker\n\n\nclass Quick(Tracker):\n    pass\n")
+    assert "PF301" not in codes(str(path))
+    Path("policyfix.toml").write_text('policies = ["Tracker"]\n')
+    assert "PF301" in codes(str(path))
