@@ -296,6 +296,12 @@ class Project:
         texts = (self._data(other) for other in self._known if other.absolute() != here)
         return any(all(pattern.search(data) for pattern in found) for data in texts)
 
+    def files_that_mention(self, *words: str) -> list[Path]:
+        """The known files whose text holds all of the words, in order of their paths."""
+        wanted = [word.encode() for word in words]
+        texts = zip(self._known, self._contents, strict=True)
+        return sorted(path.absolute() for path, data in texts if all(word in data for word in wanted))
+
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some known file that may import this one holds all of the words: it names the module or a
         package that the module is in, or the package that it is itself in by dots alone."""

@@ -222,6 +222,8 @@ def is_none(value: Value) -> bool | None:
             return answers.pop() if len(answers) == 1 else None
         case Term(op="attribute" | "earlier" | "parameter" | "keywords"):
             return None
+        case Ref(symbol=External(name=name)):  # `torch.version.hip` is None where torch knows no ROCm
+            return None if name.rpartition(".")[2].islower() else False
         case _:
             return False
 

@@ -129,4 +129,18 @@ def sizes(box: Value) -> list[int | None] | None:
         given = given[1:] if box.op == "new_zeros" else given
         shape = given[0] if given and isinstance(given[0], Group) else Group(tuple(given))
     items = shape.items if isinstance(shape, Group) else ()
-    return [i.value if isinstance(i, Const) and isinstance(i.value, int) else None for i in items]
+    return [_computed(item) for item in items]
+
+
+def _computed(size: Value) -> int | None:
+    """What a size comes to that is computed from numbers in the source."""
+    match size:
+        case Const(value=int() as number):
+            return number
+        case Term(op="+" | "-" | "*" | "//" as op, args=(left, right)):
+            a, b = _computed(left), _computed(right)
+            if a is None or b is None or (op == "//" and b == 0):
+                return None
+            return {"+": a + b, "-": a - b, "*": a * b}[op] if op != "//" else a // b
+        case _:
+            return None

@@ -155,6 +155,7 @@ class Program(Run):
         self.code = code
         self.instance: Thing | None = None
         self._words = training_words(contract)
+        self._asked = contract.method_names | {"step", "zero_grad", "backward"}
         self._text = contract_words(contract) | {".backward(", ".zero_grad(", ".step()", "clip_grad_norm_("}
         self._text |= {"].update(", "].update_("}
         self._within: list[Region] = []
@@ -347,6 +348,11 @@ class Program(Run):
         receiver, name = _called(callee)
         if callee is UNKNOWN and isinstance(node.function, ir.Attribute):  # of something that is not followed
             name = node.function.name
+        match callee:
+            case Term(op="attribute", args=(Thing() as owner, Const(value=str(called)))) if (
+                called in self._asked
+            ):
+                receiver, name = owner, called  # a method that an abstract class leaves to others
         arguments = [*positional, *keywords.values()]
         follows = self._follows(callee, arguments)
         is_method = isinstance(node.function, ir.Attribute) and node is self._statement_call
@@ -629,6 +635,14 @@ _TENSOR_MAKERS = frozenset(
     f"torch.{name}"
     for name in "zeros ones empty full rand randn zeros_like ones_like full_like empty_like tensor".split()
 )
+
+
+_BLANK = frozenset(f"torch.{name}{like}" for name in ("zeros", "ones", "empty") for like in ("", "_like"))
+
+
+def is_made_up(value: Value) -> bool:
+    """Whether a value is a constant, or a tensor of zeros or ones throughout: it tells nothing."""
+    return isinstance(value, Const) or (isinstance(value, Term) and value.op in _BLANK)
 
 
 def is_rows(index: Value) -> bool:

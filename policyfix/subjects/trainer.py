@@ -16,6 +16,7 @@ from policyfix.subjects.program import (
     Program,
     codes,
     entry_of,
+    is_made_up,
     is_optimizer_class,
     is_rows,
     is_td,
@@ -30,8 +31,8 @@ _WRAPPERS = _PARALLEL | frozenset(
     "torch.compile torch.jit.script "
     "typing.cast to cuda cpu train eval requires_grad_ float half .module module call made".split()
 )
-# Kernels that compute advantages from values, rewards and one kind of flag that ends an episode.
-_ADVANTAGE_KERNELS = frozenset({"torch.ops.pufferlib.compute_puff_advantage"})
+# Kernels that compute advantages: where among their arguments the flag stands that cuts the recursion.
+_ADVANTAGE_KERNELS = {"torch.ops.pufferlib.compute_puff_advantage": 2}
 
 
 @dataclass(eq=False)
@@ -305,12 +306,12 @@ class Trainer:
 
     @cached_property
     def updates(self) -> tuple[Update, ...]:
-        """Loops with one backward and one step, of one optimizer."""
+        """Loops with one backward and one step, of one optimizer; and functions with both, for loops."""
         found: dict[tuple[Region, ...], Update] = {}
         for step in self.steps:
             for depth in range(len(step.within), 0, -1):
                 within = step.within[:depth]
-                if within[-1].kind != "pass":
+                if within[-1].kind == "arm":
                     continue
                 inside = [c for c in self.calls if c.within[:depth] == within]
                 backwards = [c for c in inside if c in self.backwards]
@@ -319,7 +320,7 @@ class Trainer:
                 steps = [c for c in inside if c in self.steps]
                 is_one = len({c.place for c in backwards}) == len({c.place for c in steps}) == 1
                 by_itself = not set(_receivers(backwards)).isdisjoint(_receivers(steps))  # an engine
-                if within[-1].number == 0 and is_one and not by_itself:
+                if (within[-1].number == 0 or within[-1].kind == "entry") and is_one and not by_itself:
                     found.setdefault(within, Update(self, within, backwards[0], steps[0], tuple(inside)))
                 break
         return tuple(found.values())
@@ -333,8 +334,15 @@ class Trainer:
 
     def joins(self, key: str, other: str) -> bool:
         """Whether what is written under one key is made of what is written under the other."""
-        sources = {_core(v) for v in self.written(other)}
+        sources = set(self._brought(other))
         return any(part in sources for value in self.written(key) for part in walk(value))
+
+    def brings(self, key: str) -> bool:
+        """Whether the code writes something under a key that it did not make up itself."""
+        return any(True for _ in self._brought(key))
+
+    def _brought(self, key: str) -> Iterator[Value]:
+        return (v for v in map(_core, self.written(key)) if not is_made_up(v))
 
     @cached_property
     def lost_writes(self) -> tuple[CopyWrite, ...]:
@@ -347,13 +355,31 @@ class Trainer:
 
     @cached_property
     def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
-        """Recursions over time from the end, and calls of kernels that do the same: what goes into each."""
-        found = [(frozenset(walk(e.value)), e.place) for e in self.trace.of(Carried)]
-        for call in self.calls:
-            if call.name in _ADVANTAGE_KERNELS:
-                given = (*call.arguments, *(value for _, value in call.keywords))
-                found.append((frozenset(part for a in given for part in walk(a)), call.place))
-        return tuple(found)
+        """Recursions over time from the end: what goes into each."""
+        return tuple((frozenset(walk(e.value)), e.place) for e in self.trace.of(Carried))
+
+    @cached_property
+    def advantage_kernels(self) -> tuple[tuple[frozenset[Value], Place], ...]:
+        """Calls of kernels that are such recursions: what goes into the flag that cuts each."""
+        return tuple(
+            (frozenset(walk(c.arguments[_ADVANTAGE_KERNELS[c.name]])), c.place)
+            for c in self.calls
+            if c.name in _ADVANTAGE_KERNELS and len(c.arguments) > _ADVANTAGE_KERNELS[c.name]
+        )
+
+    def collectors(self, *keys: str) -> Iterator[Trainer]:
+        """The code that brings all of some entries: this code, where it speaks of them, else who writes them
+        in other files of the project."""
+        if self.keys.issuperset(keys):
+            yield self
+            return
+        project = self.module.project
+        for path in project.files_that_mention(*keys):
+            module = project.module(path)
+            if module is not None and path != Path(self.path).absolute():
+                for other in trainers(project, module, self.contract):
+                    if all(map(other.brings, keys)):
+                        yield other
 
     def policy_in(self, path: str, symbol: str) -> str | None:
         """How a function spells the policy, where it calls it or one of its methods;
@@ -395,7 +421,7 @@ class Trainer:
 
 @record()
 class Update:
-    """One pass of a loop in which gradients are computed and a step is taken."""
+    """One pass of a loop, or one call of a function, in which gradients are computed and a step is taken."""
 
     trainer: Trainer
     within: tuple[Region, ...]
@@ -429,9 +455,14 @@ class Update:
     def from_backward_to_step(self) -> list[Invocation]:
         """What happens after backward and before the step, in the next pass where the step stands first."""
         start, end = self.backward.order, self.step.order
-        if start < end:
+        if start < end or self.is_call:
             return [c for c in self.calls if start < c.order < end]
         return [c for c in self.calls if c.order > start or c.order < end]
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it is a call: what happens between two of them, others may know."""
+        return self.within[-1].kind == "entry"
 
     @property
     def accumulates(self) -> bool:

@@ -90,7 +90,7 @@ def _faults(update: Update, trainer: Trainer) -> Iterator[tuple[Place, str]]:
     if not any(clip.order > update.step.order for clip in update.weight_clips):
         for clip in update.weight_clips:
             yield clip.place, "the weights are clipped before the step: what the step writes is not"
-    if not trainer.zeroes_gradients:
+    if not trainer.zeroes_gradients and not update.is_call:
         yield (
             update.step.place,
             "nobody zeroes the gradients: every step also takes those of all steps before",

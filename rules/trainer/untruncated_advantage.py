@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import Trainer
 from policyfix.subjects.program import entry_of
+from policyfix.values import Value
 
 
 class UntruncatedAdvantage(Rule[Trainer]):
@@ -57,16 +58,24 @@ class UntruncatedAdvantage(Rule[Trainer]):
         done, *truncations = contract.boundary_keys
         needed = {contract.reward_key, contract.value_key, done}
         known = needed | contract.outputs
-        if not trainer.is_contract or not trainer.keys & set(truncations):
+        if not trainer.is_contract:
             return
-        if any(trainer.joins(done, truncation) for truncation in truncations):
+        cut_by_done = [p for made_of, p in trainer.advantages if needed <= _keys(made_of) <= known]
+        cut_by_done += [p for flag, p in trainer.advantage_kernels if _keys(flag) == {done}]
+        if not cut_by_done:
             return
-        for made_of, place in trainer.advantages:
-            keys = {key for part in made_of if (key := entry_of(part)) is not None}
-            if needed <= keys <= known:
-                yield self.finding(
-                    place,
-                    f"{' and '.join(truncations)} never enter this recursion: a truncated episode bootstraps "
-                    f"from the episode after it",
-                    trainer,
-                )
+        collectors = [c for key in truncations for c in trainer.collectors(done, key)]
+        if not collectors or any(c.joins(done, key) for c in collectors for key in truncations):
+            return
+        for place in cut_by_done:
+            yield self.finding(
+                place,
+                f"{' and '.join(truncations)} never enter this recursion: a truncated episode bootstraps "
+                f"from the episode after it",
+                trainer,
+            )
+
+
+def _keys(parts: frozenset[Value]) -> set[str]:
+    """The entries among what a value is made of."""
+    return {key for part in parts if (key := entry_of(part)) is not None}
