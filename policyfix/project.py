@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from policyfix.facts import ir
 from policyfix.index import KNOWLEDGE
@@ -127,6 +128,7 @@ class LinkedClass:
     module: Module
     bases: tuple[LinkedClass | External | Unresolved, ...] = ()
     mro: tuple[LinkedClass | External, ...] = field(default=())
+    subjects: dict[object, Any] = field(default_factory=dict, repr=False)  # what it is, by contract
     unknown: bool = False  # some base is found nowhere, or the order of the bases is inconsistent
 
     @property

@@ -10,7 +10,7 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module, ModuleRef, Project
 from policyfix.record import record
-from policyfix.subjects.policy import PolicyClass
+from policyfix.subjects.policy import PolicyClass, policy_of
 from policyfix.trace import Place
 
 
@@ -92,7 +92,7 @@ class Factory:
     def policies(self) -> tuple[PolicyClass, ...]:
         """The classes that may be built."""
         built = dict.fromkeys(cls for build in self.builds for cls in build.classes)
-        return tuple(PolicyClass(cls, self.contract) for cls in built)
+        return tuple(policy_of(cls, self.contract) for cls in built)
 
     def builds_policies(self, build: Build) -> bool:
         """Whether every class that may be built serves the contract's trainer. A component of a policy may
@@ -100,7 +100,7 @@ class Factory:
         return all(policy.is_contract for policy in self.policies if policy.cls in build.classes)
 
     def _takes(self, cls: LinkedClass, name: str) -> bool | None:
-        return PolicyClass(cls, self.contract).takes(name)
+        return policy_of(cls, self.contract).takes(name)
 
     def takes_all(self, build: Build, names: tuple[str, ...]) -> bool:
         """Whether every class that may be built takes these keywords."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from policyfix.contract import Contract
@@ -51,6 +51,7 @@ class PolicyClass:
 
     cls: LinkedClass
     contract: Contract
+    _built: dict[object, Configured | None] = field(default_factory=dict, repr=False)
 
     # ------------------------------------------------------------------------------- the class
 
@@ -311,6 +312,14 @@ class PolicyClass:
         """Another instance, built with these keywords as from a config, and what a method of it does. Numbers
         that other parameters default to are left open, and so are the attributes that somebody may `reset`
         before the call. None where that is not known."""
+        asked = (tuple(values.items()), method, tuple(reset))
+        if asked not in self._built:
+            self._built[asked] = self._configured(*asked)
+        return self._built[asked]
+
+    def _configured(
+        self, values: tuple[tuple[str, Value], ...], method: str | None, reset: tuple[str, ...]
+    ) -> Configured | None:
         if self.constructor is None:
             return None
         run = Run()
@@ -319,7 +328,7 @@ class PolicyClass:
             for p in self.constructor[0].parameters
             if isinstance(p.default, ir.Literal) and type(p.default.value) in (int, float)
         }
-        instance = run.build(self.cls, {**self._constructor_arguments(run), **arguments, **values})
+        instance = run.build(self.cls, {**self._constructor_arguments(run), **arguments, **dict(values)})
         construction, trace = run.trace, Trace()
         if method is not None:
             found = self.cls.find(method)
@@ -598,6 +607,14 @@ def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:
             return isinstance(symbol, External) and symbol.name in TENSORDICTS
 
 
+def policy_of(cls: LinkedClass, contract: Contract) -> PolicyClass:
+    """A class as a policy under a contract: always the same one, which finds out once what it is asked."""
+    found = cls.subjects.get(contract)
+    if found is None:
+        found = cls.subjects[contract] = PolicyClass(cls, contract)
+    return found
+
+
 def policies(project: Project, module: Module, contract: Contract) -> Iterator[PolicyClass]:
     """The policy classes that a file defines."""
     todo = list(module.facts.classes)
@@ -606,7 +623,7 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
         todo[:0] = facts.classes
         linked = project.link(facts, module)
         if linked.is_module and linked.find("forward") is not None and _can_matter(linked, contract):
-            yield PolicyClass(linked, contract)
+            yield policy_of(linked, contract)
 
 
 def _can_matter(cls: LinkedClass, contract: Contract) -> bool:

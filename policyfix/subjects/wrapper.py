@@ -8,7 +8,7 @@ from policyfix.facts import ir
 from policyfix.project import Found, LinkedClass
 from policyfix.record import record
 from policyfix.subjects.factory import Factory, class_of
-from policyfix.subjects.policy import PolicyClass
+from policyfix.subjects.policy import PolicyClass, policy_of
 from policyfix.subjects.weights import Clamp, clamps, clipping, follows_config, is_as_written, is_fixed
 from policyfix.trace import Place
 
@@ -121,7 +121,7 @@ def wrapper(factory: Factory) -> Wrapper | None:
     attribute = _kept_in(cls, factory.function)
     if clip is None or attribute is None or not is_as_written(clip) or not clip[0].parameters:
         return None
-    return Wrapper(PolicyClass(cls, factory.contract), attribute, clip)
+    return Wrapper(policy_of(cls, factory.contract), attribute, clip)
 
 
 def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:

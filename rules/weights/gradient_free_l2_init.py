@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
+from policyfix.subjects.policy import policy_of
 from policyfix.subjects.weights import is_as_written, later_weights_in, weights_in
 from policyfix.trace import Escape, Place, Unfollowed
 from policyfix.values import Method, Unknown, walk
@@ -47,7 +49,7 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
             judged = [subject] if subject.is_contract else []
         else:
             classes = dict.fromkeys(c.target for c in subject.components.values() if c.target is not None)
-            judged = [PolicyClass(cls, subject.contract) for cls in classes]
+            judged = [policy_of(cls, subject.contract) for cls in classes]
         method = subject.contract.l2_method
         for place in dict.fromkeys(map(self._at_fault, judged)):
             if place is not None:
@@ -58,6 +60,7 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
                 )
 
     @staticmethod
+    @lru_cache(maxsize=64)  # configs share components
     def _at_fault(policy: PolicyClass) -> Place | None:
         """Where the loss stands, if all weights in it are cut from the graph."""
         method = policy.contract.l2_method
