@@ -104,7 +104,7 @@ def log_probs_name(function: ir.FunctionFacts, value: Value) -> str | None:
     made = {part for part in walk(value) if isinstance(part, Term) and part.op in LOG_SOFTMAX}
     named = [
         target.id
-        for node in ir.nodes(function.body)
+        for node in function.nodes
         if isinstance(node, ir.Assign) and len(node.targets) == 1
         for target in node.targets
         if isinstance(target, ir.Name) and _ends_in_log_softmax(node.value)

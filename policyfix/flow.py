@@ -1486,7 +1486,7 @@ def _given(function: ir.FunctionFacts) -> frozenset[tuple[str, Const | None]]:
         return frozenset()
     receiver = ir.Name(function.parameters[0].name)
     found: set[tuple[str, Const | None]] = set()
-    for node in ir.nodes(function.body):
+    for node in function.nodes:
         match node:
             case ir.Assign(targets=targets, value=value):
                 constant = Const(value.value) if isinstance(value, ir.Literal) else None

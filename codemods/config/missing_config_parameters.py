@@ -45,4 +45,4 @@ class TakeConfigParameters(Codemod[PolicyClass]):
 
 def _is_read(spread: str, constructor: ir.FunctionFacts) -> bool:
     """Whether a constructor's body looks at its `**kwargs` or hands them on."""
-    return ir.Name(spread) in ir.nodes(constructor.body)
+    return ir.Name(spread) in constructor.nodes

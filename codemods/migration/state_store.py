@@ -281,7 +281,7 @@ def _arguments(policy: PolicyClass, core: CoreCall) -> tuple[str, str]:
     if names[0] != "self" or "action" not in names:
         raise _Unlike("its forward takes no action")
     td, action = names[1], "action"
-    for node in ir.nodes(forward.body):
+    for node in forward.nodes:
         if not isinstance(node, ir.Assign) or node.span.line > core.place.span.line:
             continue
         bound = {part.id for t in node.targets for part in ir.nodes(t) if isinstance(part, ir.Name)}

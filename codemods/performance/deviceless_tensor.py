@@ -40,7 +40,7 @@ def _device(function: ir.FunctionFacts, line: int, policy: PolicyClass) -> str |
     no other value; in a method of a module the device of its first parameter."""
     assigned = [
         (target.id, node)
-        for node in ir.nodes(function.body)
+        for node in function.nodes
         if isinstance(node, (ir.Assign, ir.AugAssign))
         for target in (node.targets if isinstance(node, ir.Assign) else (node.target,))
         if isinstance(target, ir.Name)

@@ -24,7 +24,7 @@ class ReturnGivenBatchSize(Codemod[PolicyClass]):
         node = tree.find_function(function.qualname)
         if finding.symbol != function.qualname or node is None:
             return Refusal(f"the TensorDict gets its sizes in {finding.symbol}, not in forward")
-        taken = {n.id for n in ir.nodes(function.body) if isinstance(n, ir.Name)}
+        taken = {n.id for n in function.nodes if isinstance(n, ir.Name)}
         name = next((name for name in NAMES if name not in taken), None)
         if name is None:
             return Refusal(f"{function.qualname} has a {NAMES[-1]} of its own")

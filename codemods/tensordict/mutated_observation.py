@@ -26,7 +26,7 @@ class CloneBeforeWriting(Codemod[PolicyClass]):
         others = _aliases(function, name, finding.line) - {name}
         later = {
             node.id
-            for statement in ir.nodes(function.body)
+            for statement in function.nodes
             if getattr(getattr(statement, "span", None), "line", 0) > finding.line
             for node in ir.nodes(statement)
             if isinstance(node, ir.Name)
@@ -66,7 +66,7 @@ def _enclosing(policy: PolicyClass, finding: Finding) -> ir.FunctionFacts | None
 def _aliases(function: ir.FunctionFacts, name: str, line: int) -> set[str]:
     """Names that may stand for the same tensor where a line is reached: assigned from one another, views
     included. In a loop what stands below comes before, too."""
-    nodes = list(ir.nodes(function.body))
+    nodes = list(function.nodes)
     repeated = any(isinstance(n, ir.Loop) and n.span.line < line <= n.span.end_line for n in nodes)
     links = [
         {source, *(t.id for t in node.targets if isinstance(t, ir.Name))}

@@ -54,7 +54,7 @@ def _action_in(policy: PolicyClass, finding: Finding) -> str | None:
         return None
     assigned = {
         target.id
-        for node in ir.nodes(function.body)
+        for node in function.nodes
         if isinstance(node, ir.Assign)
         for target in node.targets
         if isinstance(target, ir.Name)

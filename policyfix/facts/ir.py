@@ -328,6 +328,14 @@ class FunctionFacts:
     decorators: tuple[Expr, ...]
     body: tuple[Stmt, ...]
     span: Span  # the name in the header
+    _nodes: list[object] = field(default_factory=list)
+
+    @property
+    def nodes(self) -> list[object]:
+        """Every node of the body."""
+        if not self._nodes:
+            self._nodes.extend(nodes(self.body))
+        return self._nodes
 
     def parameter(self, kind: str) -> Parameter | None:
         return next((p for p in self.parameters if p.kind == kind), None)

@@ -211,7 +211,7 @@ def _chain(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
         yield function.accepts | (_literals(function, spread.name) if spread is not None else frozenset())
         if spread is None:
             return
-        uses = sum(n == ir.Name(spread.name) for n in ir.nodes(function.body))
+        uses = sum(n == ir.Name(spread.name) for n in function.nodes)
         handed_on = _handed_on(function, spread.name)
         if uses != handed_on + _literal_uses(function, spread.name) or handed_on > 1:
             yield None
@@ -223,7 +223,7 @@ def _chain(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
 def _handed_on(function: ir.FunctionFacts, spread: str) -> int:
     """How often a function hands its keywords to its base's constructor."""
     count = 0
-    for node in ir.nodes(function.body):
+    for node in function.nodes:
         match node:
             case ir.Call(
                 function=ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"),
@@ -236,7 +236,7 @@ def _handed_on(function: ir.FunctionFacts, spread: str) -> int:
 def _asked(function: ir.FunctionFacts, spread: str) -> Iterator[str]:
     """Keys that a function looks up in its keywords: `"x" in kwargs`, `kwargs.pop("x")`, `kwargs["x"]`."""
     kwargs = ir.Name(spread)
-    for node in ir.nodes(function.body):
+    for node in function.nodes:
         match node:
             case ir.Comparison(
                 left=ir.Literal(value=str(key)), operators=("in" | "not in",), rights=(right,)
@@ -268,10 +268,10 @@ def is_dead(cls: LinkedClass, key: str) -> bool:
         function = owner.facts.function("__init__")
         if function is None or key not in function.accepts:
             continue
-        uses = sum(n == ir.Name(key) for n in ir.nodes(function.body))
+        uses = sum(n == ir.Name(key) for n in function.nodes)
         kept = [
             t.name
-            for n in ir.nodes(function.body)
+            for n in function.nodes
             if isinstance(n, ir.Assign) and n.value == ir.Name(key)
             for t in n.targets
             if isinstance(t, ir.Attribute) and t.value == ir.Name("self")
@@ -294,7 +294,7 @@ def _read_in(function: ir.FunctionFacts) -> frozenset[object]:
     """Attributes that a function mentions other than to give them a value, and its literals."""
     mentions: Counter[str] = Counter()
     literals: set[object] = set()
-    for node in ir.nodes(function.body):
+    for node in function.nodes:
         if isinstance(node, ir.Literal):
             literals.add(node.value)
         elif isinstance(node, ir.Attribute):

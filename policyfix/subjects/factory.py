@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -130,8 +130,8 @@ class Factory:
         if not isinstance(spread, ir.Name):
             return None
         found: set[str] = set()
-        uses = sum(node == spread for node in ir.nodes(self.function.body))
-        for node in ir.nodes(self.function.body):
+        uses = sum(node == spread for node in self.function.nodes)
+        for node in self.function.nodes:
             match node:
                 case ir.Assign(targets=(target,), value=ir.Mapping() as mapping) if target == spread:
                     keys = _literal_keys(mapping)
@@ -157,7 +157,7 @@ class Factory:
 def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:
     """The values in the dicts of a function that are spread into a call."""
     names = [a.value for a in call.arguments if a.star == "**" and isinstance(a.value, ir.Name)]
-    for node in ir.nodes(function.body) if names else ():
+    for node in function.nodes if names else ():
         match node:
             case ir.Assign(targets=(target,), value=ir.Mapping(values=values)) if target in names:
                 yield from values
@@ -235,10 +235,15 @@ def factories(project: Project, module: Module, contract: Contract) -> Iterator[
 
 def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> Iterator[Build]:
     given = {ir.Name(p.name) for p in function.parameters}
-    for node in ir.nodes(function.body):
+    assigned: dict[str, list[ir.Expr]] = {}
+    for node in function.nodes:
+        for target in node.targets if isinstance(node, ir.Assign) else ():
+            if isinstance(target, ir.Name):
+                assigned.setdefault(target.id, []).append(node.value)
+    for node in function.nodes:
         if not isinstance(node, ir.Call):
             continue
-        classes, selected_by = _classes(node.function, function, module)
+        classes, selected_by = _classes(node.function, assigned, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
         given_here = (*(a.value for a in node.arguments), *_spread(node, function))
@@ -263,18 +268,15 @@ def _is_plain(expr: ir.Expr) -> bool:
 
 
 def _classes(
-    callee: ir.Expr, function: ir.FunctionFacts, module: Module
+    callee: ir.Expr, assigned: Mapping[str, list[ir.Expr]], module: Module
 ) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
-    """The classes that a callee may be, and the expressions that choose; none where not all are known."""
-    if isinstance(callee, ir.Name):
-        assigned = [
-            s.value for s in ir.nodes(function.body) if isinstance(s, ir.Assign) and callee in s.targets
-        ]
-        if assigned:
-            found = [_chosen(value, module) for value in assigned]
-            if not all(classes for classes, _ in found):
-                return (), ()
-            return tuple(c for cs, _ in found for c in cs), tuple(key for _, keys in found for key in keys)
+    """The classes that a callee may be, and the expressions that choose; none where not all are known.
+    `assigned` holds what the names of the function are given."""
+    if isinstance(callee, ir.Name) and callee.id in assigned:
+        found = [_chosen(value, module) for value in assigned[callee.id]]
+        if not all(classes for classes, _ in found):
+            return (), ()
+        return tuple(c for cs, _ in found for c in cs), tuple(key for _, keys in found for key in keys)
     return _chosen(callee, module)
 
 

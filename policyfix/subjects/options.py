@@ -20,7 +20,7 @@ def unread(policy: PolicyClass) -> Iterator[str]:
         return
     # Our own base has options that policies written for another one may call alike and mean otherwise.
     is_ours = base[1].dotted == policy.contract.base
-    read = {node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name)}
+    read = {node.id for node in function.nodes if isinstance(node, ir.Name)}
     if read & {"locals", "vars", "eval"}:
         return
     for parameter in function.parameters[1:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -353,14 +353,9 @@ class PolicyClass:
             return True
         built = {store.place.symbol for store in self.construction}
         return any(
-            isinstance(node, ir.Attribute) and node.name == attribute
+            function.qualname not in built and attribute in _assigned_in(function)
             for cls in self.cls.linked
             for function in cls.facts.functions
-            if function.qualname not in built
-            for statement in ir.nodes(function.body)
-            if isinstance(statement, (ir.Assign, ir.AugAssign))
-            for target in (statement.targets if isinstance(statement, ir.Assign) else (statement.target,))
-            for node in ir.nodes(target)
         )
 
     def changes(self, trace: Trace) -> bool:
@@ -607,6 +602,19 @@ def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:
             return isinstance(symbol, External) and symbol.name in TENSORDICTS
 
 
+@cache
+def _assigned_in(function: ir.FunctionFacts) -> frozenset[str]:
+    """The attributes that a function gives a value, or the parts of."""
+    return frozenset(
+        node.name
+        for statement in function.nodes
+        if isinstance(statement, (ir.Assign, ir.AugAssign))
+        for target in (statement.targets if isinstance(statement, ir.Assign) else (statement.target,))
+        for node in ir.nodes(target)
+        if isinstance(node, ir.Attribute)
+    )
+
+
 def policy_of(cls: LinkedClass, contract: Contract) -> PolicyClass:
     """A class as a policy under a contract: always the same one, which finds out once what it is asked."""
     found = cls.subjects.get(contract)
@@ -647,7 +655,7 @@ def _asks_for(name: str, constructor: ir.FunctionFacts | None) -> bool:
     return any(
         node == ir.Literal(name)
         or (isinstance(node, ir.Attribute) and node.name == name and node.value not in receiver)
-        for node in ir.nodes(constructor.body)
+        for node in constructor.nodes
     )
 
 

@@ -112,7 +112,7 @@ def script_of(module: Module) -> ir.FunctionFacts | None:
 @cache
 def _names_in(function: ir.FunctionFacts) -> Counter[str]:
     """How often a function speaks of each name."""
-    return Counter(node.id for node in ir.nodes(function.body) if isinstance(node, ir.Name))
+    return Counter(node.id for node in function.nodes if isinstance(node, ir.Name))
 
 
 def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]:
@@ -487,11 +487,11 @@ def writes_to_rows(function: ir.FunctionFacts) -> bool:
         and isinstance(node.function, ir.Attribute)
         and isinstance(node.function.value, ir.Subscript)
         and node.function.name.rstrip("_") in _WRITING
-        for node in ir.nodes(function.body)
+        for node in function.nodes
     ) or any(
         isinstance(node, ir.Assign)
         and any(isinstance(t, ir.Subscript) and isinstance(t.value, ir.Subscript) for t in node.targets)
-        for node in ir.nodes(function.body)
+        for node in function.nodes
     )
 
 

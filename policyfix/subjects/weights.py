@@ -157,7 +157,7 @@ def _is_cut(attribute: str, cls: LinkedClass) -> bool:
         node.value
         for owner in cls.linked
         for function in owner.facts.functions
-        for node in ir.nodes(function.body)
+        for node in function.nodes
         if isinstance(node, ir.Assign) and target in node.targets
     ]
     return bool(given) and all(map(_has_no_graph, given))

@@ -133,7 +133,7 @@ def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
             continue
         receiver = ir.Name(function.parameters[0].name)
         made = ir.Attribute(receiver, factory.name)
-        assigned = [node for node in ir.nodes(function.body) if isinstance(node, ir.Assign)]
+        assigned = [node for node in function.nodes if isinstance(node, ir.Assign)]
         names = {
             target
             for node in assigned

@@ -56,5 +56,5 @@ class UnforwardedConfig(Rule[PolicyClass]):
 
 
 def _calls_base(constructor: ir.FunctionFacts) -> bool:
-    calls = (node.function for node in ir.nodes(constructor.body) if isinstance(node, ir.Call))
+    calls = (node.function for node in constructor.nodes if isinstance(node, ir.Call))
     return any(isinstance(function, ir.Attribute) and function.name == "__init__" for function in calls)

@@ -115,13 +115,11 @@ def _named(cls: LinkedClass, method: str) -> frozenset[str] | None:
         return None
     function, owner = found
     names: set[str] = set()
-    returned = [node.value for node in ir.nodes(function.body) if isinstance(node, ir.Return)]
+    returned = [node.value for node in function.nodes if isinstance(node, ir.Return)]
     for value in returned:
         if isinstance(value, ir.Name):
-            uses = sum(node == value for node in ir.nodes(function.body))
-            made = [
-                n.value for n in ir.nodes(function.body) if isinstance(n, ir.Assign) and value in n.targets
-            ]
+            uses = sum(node == value for node in function.nodes)
+            made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and value in n.targets]
             if uses != 2 or len(made) != 1:
                 return None
             value = made[0]

@@ -51,8 +51,13 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
             classes = dict.fromkeys(c.target for c in subject.components.values() if c.target is not None)
             judged = [policy_of(cls, subject.contract) for cls in classes]
         method = subject.contract.l2_method
-        for place in dict.fromkeys(map(self._at_fault, judged)):
-            if place is not None:
+        told: set[Place] = set()  # what one component inherits, the others need not be asked about
+        for policy in judged:
+            found = policy.cls.find(method)
+            if found is None or policy.place(*found) in told:
+                continue
+            if (place := self._at_fault(policy)) is not None:
+                told.add(place)
                 yield self.finding(
                     place,
                     f"{method} reads its weights without their graph: it has no gradient and pulls nothing",
