@@ -928,12 +928,10 @@ class Run:
             case ir.Literal(value=value):
                 return Const(value)
             case ir.Attribute(value=value, name=name):
-                return either(
-                    self._told(self.term(_attribute_term(o), o.receiver))  # `x.shape`: no method called
-                    if isinstance(o, Method) and isinstance(o.receiver, Term)
-                    else o
-                    for o in options(self._get_attribute(self._eval(value), name))
-                )
+                found = self._get_attribute(self._eval(value), name)
+                if isinstance(found, Either):
+                    return either(map(self._asked, found.options))
+                return self._asked(found)
             case ir.Call():
                 return self._call(node)
             case ir.Subscript(value=value, items=items):
@@ -970,6 +968,12 @@ class Run:
                 return result
             case ir.Opaque(parts=parts):
                 return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
+
+    def _asked(self, attribute: Value) -> Value:
+        """An attribute that is not called: `x.shape` of a tensor is a value of its own."""
+        if isinstance(attribute, Method) and isinstance(attribute.receiver, Term):
+            return self._told(self.term(_attribute_term(attribute), attribute.receiver))
+        return attribute
 
     def _lookup(self, name: str) -> Value:
         held = self._state.names.get(name)
@@ -1107,7 +1111,11 @@ class Run:
                 positional.append(value)
         outer, self._at = self._at, node.span
         self._opened = opened
-        result = either(self._apply(c, positional, keywords, spread, node) for c in options(callee))
+        if isinstance(callee, Either):
+            results = (self._apply(c, positional, keywords, spread, node) for c in callee.options)
+            result = either(results)
+        else:
+            result = self._apply(callee, positional, keywords, spread, node)
         self._at = outer
         return result
 

@@ -244,16 +244,25 @@ class PolicyClass:
         """What the constructor does."""
         return self._execution.construction
 
+    @property
+    def _constructed(self) -> tuple[Thing, Trace]:
+        """The instance and its construction; nothing is called for that, unless it was already."""
+        known = self.__dict__.get("_execution")
+        return self._only_built if known is None else (known.instance, known.construction)
+
+    @cached_property
+    def _only_built(self) -> tuple[Thing, Trace]:
+        run = Run()
+        return run.build(self.cls, self._constructor_arguments(run)), run.trace
+
     @cached_property
     def is_open(self) -> bool:
         """Whether code that is not followed may change what the class is, or join in when it is called: an
         unknown base, a `__call__` of its own, hooks, a constructor that hands the instance away."""
-        return (
-            self.cls.unknown
-            or self.cls.is_rebuilt
-            or self.cls.find("__call__") is not None
-            or any(e.value is self.instance for e in self._execution.construction.of(Escape))
-        )
+        if self.cls.unknown or self.cls.is_rebuilt or self.cls.find("__call__") is not None:
+            return True
+        instance, construction = self._constructed
+        return any(escape.value is instance for escape in construction.of(Escape))
 
     @property
     def rollout(self) -> Trace:
@@ -343,7 +352,8 @@ class PolicyClass:
     @cached_property
     def resettable(self) -> frozenset[str]:
         """Attributes with a constant that a later method or another file may replace."""
-        held = {store.attribute for store in self.construction if isinstance(store.value, Const)}
+        stores = self._constructed[1].of(Store)
+        held = {store.attribute for store in stores if isinstance(store.value, Const)}
         held |= {name for cls in self.cls.linked for name, _ in cls.facts.attributes}
         return frozenset(filter(self.sets_later, held))
 
@@ -351,7 +361,7 @@ class PolicyClass:
         """Whether a method that the constructor does not run, or another file, gives an attribute a value."""
         if self.module.project.assigns(attribute):
             return True
-        built = {store.place.symbol for store in self.construction}
+        built = {store.place.symbol for store in self._constructed[1].of(Store)}
         return any(
             function.qualname not in built and attribute in _assigned_in(function)
             for cls in self.cls.linked

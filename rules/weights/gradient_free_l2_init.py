@@ -45,6 +45,7 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
     name = "gradient-free-l2-init"
 
     def check(self, subject: PolicyClass | AgentConfig) -> Iterator[Finding]:
+        is_policy = isinstance(subject, PolicyClass)
         if isinstance(subject, PolicyClass):
             judged = [subject] if subject.is_contract else []
         else:
@@ -56,7 +57,7 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
             found = policy.cls.find(method)
             if found is None or policy.place(*found) in told:
                 continue
-            if (place := self._at_fault(policy)) is not None:
+            if (place := self._at_fault(policy, is_policy)) is not None:
                 told.add(place)
                 yield self.finding(
                     place,
@@ -66,20 +67,20 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
 
     @staticmethod
     @lru_cache(maxsize=64)  # configs share components
-    def _at_fault(policy: PolicyClass) -> Place | None:
-        """Where the loss stands, if all weights in it are cut from the graph."""
+    def _at_fault(policy: PolicyClass, is_policy: bool) -> Place | None:
+        """Where the loss of a policy or component stands, if all weights in it are cut from the graph."""
         method = policy.contract.l2_method
         found = policy.cls.find(method)
         if found is None or not is_as_written(found) or policy.is_open:
             return None
         # A component gets its layers, and the weights that it starts from, when its sources are known.
-        built = policy.configured({}, method, () if policy.is_contract else policy.resettable)
+        built = policy.configured({}, method, () if is_policy else policy.resettable)
         if built is None:
             return None
         trace, loss = built.trace, built.trace.returned
         if trace.of(Escape) or any(isinstance(part, Unknown) for part in walk(loss)):
             return None
-        if policy.is_contract:
+        if is_policy:
             opaque = bool(trace.of(Unfollowed))
             cut = weights_in(loss, attached=False) and not weights_in(loss, attached=True)
         else:
