@@ -930,8 +930,8 @@ class Run:
             case ir.Attribute(value=value, name=name):
                 found = self._get_attribute(self._eval(value), name)
                 if isinstance(found, Either):
-                    return either(map(self._asked, found.options))
-                return self._asked(found)
+                    return either(map(self._uncalled, found.options))
+                return self._uncalled(found)
             case ir.Call():
                 return self._call(node)
             case ir.Subscript(value=value, items=items):
@@ -969,7 +969,7 @@ class Run:
             case ir.Opaque(parts=parts):
                 return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
 
-    def _asked(self, attribute: Value) -> Value:
+    def _uncalled(self, attribute: Value) -> Value:
         """An attribute that is not called: `x.shape` of a tensor is a value of its own."""
         if isinstance(attribute, Method) and isinstance(attribute.receiver, Term):
             return self._told(self.term(_attribute_term(attribute), attribute.receiver))
