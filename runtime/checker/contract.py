@@ -56,6 +56,8 @@ class Contract:
     memory: MemoryMethods
     environment: str
     boundaries: tuple[str, str]  # (done, truncated)
+    core_gain: float | None  # of a new core's orthogonal weights
+    core_bias: float | None  # of a new core's biases
     clip_method: str
     clip_range: str
     parameters: Mapping[str, Any]
@@ -85,7 +87,7 @@ def contract_of(entries: Mapping[str, Any]) -> Contract:
     """The contract in a plain mapping. Raises KeyError, TypeError or ValueError for a wrong one."""
     bptt, batch = entries["stamps"]
     done, truncated = entries["memory"]["boundary_keys"]
-    actions = entries["actions"]
+    actions, core = entries["actions"], entries.get("core", {})
     return Contract(
         observation=entries["observation"]["key"],
         padding=int(entries["observation"]["padding"]),
@@ -96,6 +98,8 @@ def contract_of(entries: Mapping[str, Any]) -> Contract:
         memory=MemoryMethods(*entries["memory"]["methods"]),
         environment=entries["memory"]["environment_key"],
         boundaries=(done, truncated),
+        core_gain=core.get("orthogonal_gain"),
+        core_bias=core.get("bias"),
         clip_method=entries["weights"]["clip_method"],
         clip_range=entries["weights"]["clip_range"],
         parameters=dict(entries["constructor"]["parameters"]),

@@ -79,3 +79,12 @@ def test_the_probes_pass_on_what_is_mended_in_place(tmp_path: Path) -> None:
     assert result.error is None
     assert {p.code: p.evidence for p in result.probes if p.status != "pass"} == {}
     assert [p.code for p in result.probes] == probes
+
+
+def test_the_probes_pass_on_a_core_that_is_initialised_in_place(tmp_path: Path) -> None:
+    folder = lay(tmp_path / "agents", REFUSED["own state, by hand"][0])
+    write(rewrite([folder], contract.load(), unsafe=True).changes)
+    probes = ["PV201", "PV202", "PV203", "PV204", "PV205", "PV206", "PV208"]
+    result = verify(f"{folder / 'agent.py'}::Agent", contract=contract.default_path(), select=probes)
+    assert result.error is None
+    assert {p.code: p.evidence for p in result.probes if p.status != "pass"} == {}

@@ -53,9 +53,20 @@ class Agent(nn.Module):
         super().__init__()
         self.net = self.net_class()
         self.lstm = nn.LSTM(H, H)
+        self.initialise()
         self.clip_range, self.analyze_weights_interval = clip_range, analyze_weights_interval
         self.memory: dict[int, tuple[Tensor, Tensor]] = {}
         self.configured(config)
+
+    def initialise(self) -> None:
+        for name, parameter in self.lstm.named_parameters():
+            if "bias" in name:
+                nn.init.constant_(parameter, 1.0)
+            else:
+                nn.init.orthogonal_(parameter, 1.0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "memory": {}}
 
     def configured(self, config: dict[str, Any]) -> None:
         for key in config:
@@ -366,6 +377,33 @@ class Forgets(Agent):
         pass
 
 
+class DefaultCore(Agent):
+    def initialise(self):
+        pass
+
+
+class HalfGain(Agent):
+    def initialise(self):
+        super().initialise()
+        nn.init.orthogonal_(self.lstm.weight_hh_l0, 0.5)
+
+
+class CopiesItsState(Agent):
+    def __getstate__(self):
+        return self.__dict__
+
+
+class StoreOfOneSize(Agent):
+    """Its copies start from zeros, for as many rows as the last rollout step had."""
+
+    def __getstate__(self):
+        zeros = {group: (0 * h, 0 * c) for group, (h, c) in self.memory.items()}
+        return {**self.__dict__, "memory": zeros}
+
+    def recall(self, td, batch, training):
+        return self.memory.get(self.slot(td), (torch.zeros(1, batch, H), torch.zeros(1, batch, H)))
+
+
 class NoClipping(Agent):
     clip_weights = None
 
@@ -480,6 +518,16 @@ class SharedRows(Agent):
             rows = torch.arange(19)
             rows[3] = 2
             return torch.tanh(self.query(hidden)) @ self.action_embeddings.weight[rows].T, self.value(hidden)
+
+
+class ScaledByTheBatch(Agent):
+    class Scaling(Net):
+        def encode(self, tokens):
+            loudest = tokens[..., 2].max()
+            features = super().encode(tokens)
+            return features * 10 if loudest < 2 else features
+
+    net_class = Scaling
 
 
 class SixteenLogits(Agent):
