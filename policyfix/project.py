@@ -211,6 +211,9 @@ Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
 # A method and the class that defines it.
 Found = tuple[ir.FunctionFacts, LinkedClass]
 
+# Up to the dot, what an attribute is given a value of: any name but `self` alone.
+_OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
+
 # How a file becomes facts: None where there is no such file or it cannot be read.
 Reader = Callable[[Path], ir.ModuleFacts | None]
 
@@ -235,6 +238,7 @@ class Project:
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}
         self._said: dict[bytes, bool] = {}
+        self._assigned: dict[str, bool] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
         self.absent: set[Path] = set()  # files that an import might have meant, or that were only glanced at
@@ -260,9 +264,14 @@ class Project:
         """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
         # In an assignment, a tuple of targets or a loop; what a comment says counts too. What follows a `=`
         # is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
-        name = attribute.encode()
-        owner = rb"(?:(?<![=.\w])(?<!= )(?!self\.%s)(?:\w+\.)+|[\])]\.(?:\w+\.)*)" % name
-        return self.says(owner + rb"%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % name, b"." + name)
+        if attribute not in self._assigned:
+            store = re.compile(rb"\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
+            self._assigned[attribute] = any(
+                _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
+                for data in self._contents
+                for found in store.finditer(data)
+            )
+        return self._assigned[attribute]
 
     def says(self, pattern: bytes, part: bytes = b"") -> bool:
         """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
@@ -294,9 +303,9 @@ class Project:
     def others_mention(self, path: str, *words: str) -> bool:
         """Whether some known file other than this one holds all of the names."""
         here = Path(path).absolute()
-        found = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
-        texts = (self._data(other) for other in self._known if other.absolute() != here)
-        return any(all(pattern.search(data) for pattern in found) for data in texts)
+        wanted = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
+        others = (path for path in self.files_that_mention(*words) if path != here)
+        return any(all(word.search(self._data(path)) for word in wanted) for path in others)
 
     def files_that_mention(self, *words: str) -> list[Path]:
         """The known files whose text holds all of the words, in order of their paths."""

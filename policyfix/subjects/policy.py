@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 
@@ -164,7 +164,13 @@ class PolicyClass:
         kept = first.kept_places()
         return self._execute(kept) if kept else first
 
-    def _execute(self, kept: list[tuple[str, ...]], absent: frozenset[str] = frozenset()) -> _Execution:
+    def _execute(
+        self,
+        kept: list[tuple[str, ...]],
+        absent: frozenset[str] = frozenset(),
+        modes: Collection[int] = (0, 1),
+    ) -> _Execution:
+        """Built and run in some modes, in rollout (0) and in training (1), each as if the other were not."""
         run = Run(absent)
         thing = run.build(self.cls, self._constructor_arguments(run))
         construction = run.trace
@@ -175,10 +181,10 @@ class PolicyClass:
             run.open_flags(thing)
             run.recall(thing, kept)
             actions: tuple[Value, Value] = (NONE, run.term("action"))
-            for mode, action in enumerate(actions):
+            for mode in modes:
                 run.shapes = Shapes(GIVEN[mode])
                 with run.aside():
-                    arguments = self._forward_arguments(run, function, action)
+                    arguments = self._forward_arguments(run, function, actions[mode])
                     traces[mode] = run.call(thing, function, owner, arguments)
         return _Execution(run, thing, construction, traces[0], traces[1])
 
@@ -297,11 +303,11 @@ class PolicyClass:
 
     def rollout_without(self, keys: frozenset[str]) -> Trace:
         """What `forward(td)` does where the TensorDict lacks some keys."""
-        return self._execute(self._execution.kept_places(), keys).rollout
+        return self._execute(self._execution.kept_places(), keys, [0]).rollout
 
     def training_without(self, keys: frozenset[str]) -> Trace:
         """What `forward(td, action=action)` does where the TensorDict lacks some keys."""
-        return self._execute(self._execution.kept_places(), keys).training
+        return self._execute(self._execution.kept_places(), keys, [1]).training
 
     @property
     def traces(self) -> tuple[Trace, Trace]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
-from policyfix.subjects.policy import Configured
+from policyfix.subjects.policy import Configured, policy_of
 from policyfix.trace import Branch, Escape
 from policyfix.values import SEQUENCE_CORES, Const, Term, Value, argument, walk
 
@@ -59,7 +59,7 @@ class CoreDepthMismatch(Rule[PolicyClass | AgentConfig]):
         if config.depth is None or config.twin is None:
             return
         wanted, place = config.depth
-        policy = PolicyClass(config.twin, config.contract)
+        policy = policy_of(config.twin, config.contract)
         if not policy.is_contract or policy.is_open or not policy.building.complete:
             return
         if policy.takes(option) is not False:
