@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.trace import Escape, InPlace, Rebound
+from policyfix.trace import Escape, InPlace, Place, Rebound, Trace
 from policyfix.values import Const, Term, argument, walk
 
 
@@ -12,8 +12,8 @@ class RandomPaddingRow(Rule[PolicyClass]):
     """An embedding's padding row is initialised with the others, and never trained.
 
     ## What it does
-    Reports an embedding with `padding_idx` whose whole weight the constructor draws anew, with no write to it
-    afterwards.
+    Reports an embedding with `padding_idx` whose whole weight is drawn anew where it is made, in the
+    constructor or in a forward that makes it when it is first needed, with no write to it afterwards.
 
     ## Why it matters
     torch sets the padding row to zero once, when the module is made, and gives it no gradient. Drawn anew it
@@ -45,9 +45,13 @@ class RandomPaddingRow(Rule[PolicyClass]):
     severity = Severity.WARNING
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
-        for write in policy.building.of(InPlace):
-            table = _table(write)
-            if table is not None and not _touched_later(policy, table, write.order):
+        said: set[Place] = set()
+        for trace in (policy.building, *policy.traces):  # forward may make the table when it first needs it
+            for write in trace.of(InPlace):
+                table = _table(write)
+                if table is None or write.place in said or _touched_later(policy, trace, table, write.order):
+                    continue
+                said.add(write.place)
                 yield self.finding(
                     write.place,
                     "draws the padding row too, which was zero and is never trained",
@@ -69,6 +73,8 @@ def _table(write: InPlace) -> Term | None:
     match write.target:
         case Term(op=".weight" | "detach", args=(Term() as owner, *_)) if write.operation in _DRAWING:
             table = owner.args[0] if owner.op == ".weight" else owner
+            while isinstance(table, Term) and table.op in ("to", "cuda", "cpu"):
+                table = table.args[0]
             if isinstance(table, Term) and table.op == "new:torch.nn.Embedding" and _pads(table):
                 return table
     return None
@@ -79,9 +85,9 @@ def _pads(table: Term) -> bool:
     return isinstance(padding, Const) and isinstance(padding.value, int)
 
 
-def _touched_later(policy: PolicyClass, table: Term, order: int) -> bool:
+def _touched_later(policy: PolicyClass, trace: Trace, table: Term, order: int) -> bool:
     """Whether something else may happen to a table after that, or to all weights."""
-    for event in policy.building.events:
+    for event in trace.events:
         match event:
             case InPlace(target=target) if event.order > order:
                 if any(part is table for part in walk(target)):
