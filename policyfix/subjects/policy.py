@@ -398,9 +398,16 @@ class PolicyClass:
             return False
         return not self.hands_over_tensordict(trace)
 
-    def hands_over_tensordict(self, trace: Trace) -> bool:
-        """Whether something that is not understood is given the TensorDict, and may read or write it."""
-        return any(self._holds_tensordict(e.value) for e in trace.of(Escape))
+    def hands_over_tensordict(self, trace: Trace, before: int | None = None) -> bool:
+        """Whether something that is not understood is given the TensorDict, and may read or write it. Of what
+        goes under a key that is not known, only what is given `before` a moment counts."""
+        return any(
+            self._holds_tensordict(e.value)
+            for e in trace.of(Escape)
+            if before is None
+            or e.order < before
+            or not (isinstance(e.value, Term) and e.value.op == "td.index")
+        )
 
     def _holds_tensordict(self, value: Value, depth: int = 0) -> bool:
         """Whether the TensorDict itself is handed over, alone or in a container."""

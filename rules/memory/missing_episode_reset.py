@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.memory import recalling_calls, reset_fault
+from policyfix.trace import Branch, CoreCall, InPlace, Store
+from policyfix.values import Thing, Unknown, options
 
 
 class MissingEpisodeReset(Rule[PolicyClass]):
@@ -52,10 +54,37 @@ class MissingEpisodeReset(Rule[PolicyClass]):
         if not policy.is_contract or policy.keeps_contract or policy.is_open:
             return
         calls = recalling_calls(policy)
-        if not calls or not policy.rollout.complete or policy.hands_over_tensordict(policy.rollout):
+        rollout = policy.rollout
+        if not calls or not rollout.complete or policy.hands_over_tensordict(rollout, _last_change(policy)):
+            return
+        if _may_be_forgotten(policy):
             return
         for call in calls:
             reason = reset_fault(policy, call)
             if reason is not None:
                 yield self.finding(call.place, f"the kept state {reason}", policy)
                 return
+
+
+def _last_change(policy: PolicyClass) -> int | None:
+    """When a rollout last touches the state: what somebody learns of the episodes later comes too late. None
+    for a state in a container, which may be emptied unseen."""
+    if _is_in_a_container(policy):
+        return None
+    trace = policy.rollout
+    return max(event.order for event in [*trace.of(CoreCall), *trace.of(Store), *trace.of(InPlace)])
+
+
+def _may_be_forgotten(policy: PolicyClass) -> bool:
+    """Whether a test that is not understood decides about a store of the state."""
+    trace, kept = policy.rollout, {store.attribute for _, store in policy.kept_within}
+    tests = [b for b in trace.of(Branch) if any(isinstance(part, Unknown) for part in options(b.test))]
+    stores = [store.order for store in trace.of(Store) if store.attribute in kept]
+    decided = any(test.order < order < test.end for test in tests for order in stores)
+    return decided or (bool(tests) and _is_in_a_container(policy))
+
+
+def _is_in_a_container(policy: PolicyClass) -> bool:
+    kept = {store.attribute for _, store in policy.kept_within}
+    held = [v for (t, name), v in policy.rollout.heap.items() if t.kind == "instance" and name in kept]
+    return any(isinstance(option, Thing) for value in held for option in options(value))
