@@ -33,7 +33,8 @@ class IntegerDivisionLost(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    None: code that comes after may need the integers, as indices for instance.
+    Unsafe: the tensor holds floats from there on, and the numbers that were lost arrive. Not offered where
+    code that comes after needs integers, as indices for instance.
 
     ## Source
     Metta-AI/metta, `ObsAttrValNorm`: attribute values divided by their normalisation and written back into

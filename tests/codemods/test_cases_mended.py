@@ -58,6 +58,18 @@ MENDED = [
         False,
     ),
     (
+        "network.integer_division_lost",
+        "bad_written_back_into_the_tokens",
+        "        tokens = tokens.float()\n        tokens[..., 2] = tokens[..., 2] / 255\n",
+        True,
+    ),
+    (
+        "network.integer_division_lost",
+        "bad_in_a_helper",
+        "    tokens = tokens.float()\n    tokens[:, :, 2] = tokens[:, :, 2].float() / 255\n",
+        True,
+    ),
+    (
         "config.unforwarded_config",
         "bad_clip_range_dropped",
         "super().__init__(env, clip_range=clip_range)",
@@ -78,6 +90,7 @@ REFUSED = [
     ("weights.gradient_free_l2_init", "bad_method_without_grad", "by hand"),
     ("performance.unregistered_tensor", "bad_one_of_a_list", "not one tensor in one assignment"),
     ("performance.unregistered_tensor", "bad_set_up_in_a_helper", "not set in a constructor"),
+    ("network.integer_division_lost", "bad_masked_write", "shares its storage"),
     ("config.unforwarded_config", "bad_constant_passed_instead", "passes something else as clip_range"),
 ]
 
@@ -112,3 +125,16 @@ def test_a_case_is_left_alone_with_a_reason(module: str, case: str, reason: str,
     assert [reason in (finding.unfixed or "") for finding in result.findings] == [True] * len(result.findings)
     assert result.findings
     assert rewrite([tmp_path], contract.load(), rules=[RULES[module]], unsafe=True).changes == []
+
+
+def test_integers_that_are_positions_later_stay_integers(tmp_path: Path) -> None:
+    copied("network.integer_division_lost", "bad_floats_into_a_long_tensor", tmp_path)
+    path = tmp_path / "bad_floats_into_a_long_tensor.py"
+    source = path.read_text()
+    line = "        out = self.embed("
+    assert line in source
+    path.write_text(source.replace(line, "        rows = self.embed.weight[:, tokens[..., 0]]\n" + line))
+    rules = [RULES["network.integer_division_lost"]]
+    assert rewrite([tmp_path], contract.load(), rules=rules, unsafe=True).changes == []
+    found = check([tmp_path], contract.load(), rules=rules).findings
+    assert ["its entries are positions later" in (f.unfixed or "") for f in found] == [True]
