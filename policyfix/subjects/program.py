@@ -64,7 +64,12 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
         Path(module.path), contract_words(contract) - set(contract.boundary_keys)
     )
     for function in facts.functions:
-        is_helper = any(function.name in ir.names_in(other) for other in known if other is not function)
+        called = ir.Name(function.name)
+        is_helper = any(
+            called in ir.nodes(other.body)
+            for other in known
+            if other is not function and function.name in ir.names_in(other)
+        )
         if (
             writes_to_rows(function)
             if not serves
