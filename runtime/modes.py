@@ -117,6 +117,38 @@ class Mode:
         "and its `update_l2_init_weight_copy` does nothing."
     )
 
+    # Training.
+    training_knows_episodes: bool = _switch(
+        "The reference's minibatches hold observations only: training does not see where episodes begin, so "
+        "old and new log-probs differ after every episode end."
+    )
+    segments_start_from_their_state: bool = _switch(
+        "The reference trains every segment from a zero state, whatever state the rollout had there: old and "
+        "new log-probs differ in every segment but an episode's first."
+    )
+    memory_outlives_updates: bool = _switch(
+        "The reference forgets the state of running episodes whenever a rollout begins: what the policy saw "
+        "before the update is lost to it in mid-episode."
+    )
+    evaluation_knows_episodes: bool = _switch(
+        "The reference's evaluation passes no flags: the state leaks from episode to episode."
+    )
+    experience_is_updated: bool = _switch(
+        "The reference writes new values into a copy of the sampled segments: nothing is stored, and a "
+        "segment that is sampled again is compared with the rollout's values."
+    )
+    gradients_accumulate: bool = _switch(
+        "The reference zeroes gradients at every minibatch, so an accumulation over several keeps the last."
+    )
+    truncations_cut_advantages: bool = _switch(
+        "The reference's advantages look at `dones` only: a truncated episode bootstraps from the first "
+        "value of the episode after it."
+    )
+    unanswered_steps_are_left_out: bool = _switch(
+        "The reference's losses include each segment's last step, whose reward is not known: its advantage "
+        "is 0, which normalisation turns into a push in a direction that means nothing."
+    )
+
 
 SOUND = Mode()
 REFERENCE = Mode(**{switch.name: False for switch in fields(Mode)})

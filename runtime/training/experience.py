@@ -86,6 +86,8 @@ class ExperienceBuffer:
         """Begin anew in the first column; what is stored will be overwritten."""
         self._steps.clear()
         self._missing = self.segments * self.horizon
+        for part in self.states or ():
+            part.zero_()
 
     def is_full(self, group: slice) -> bool:
         """Whether nothing more of the agents `group` is stored."""
