@@ -107,5 +107,5 @@ def test_optimizers_fit_a_matrix(kind: str) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.01 * losses[0]
