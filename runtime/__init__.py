@@ -8,12 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .components import ComponentPolicy
     from .memory import StateStore
     from .nets.lstm import MaskedLSTM, masked_lstm
     from .policy import RecurrentPolicy, warn_unknown_config, write_stamps
     from .weights import clip_weights
 
 __all__ = [
+    "ComponentPolicy",
     "MaskedLSTM",
     "RecurrentPolicy",
     "StateStore",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "ComponentPolicy": "components",
     "MaskedLSTM": "nets.lstm",
     "RecurrentPolicy": "policy",
     "StateStore": "memory",

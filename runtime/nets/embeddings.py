@@ -153,7 +153,9 @@ class ActionEmbedding(nn.Module):
         )
 
     def forward(self) -> Tensor:
-        """The embeddings `[A, E]` of the actions that exist."""
+        """The embeddings `[A, E]` of the actions that exist. Raises RuntimeError before any activation."""
+        if not self.active_indices.numel():
+            raise RuntimeError("no actions: activate_action_embeddings(full_action_names) comes first")
         return self._net.weight.index_select(0, self.active_indices)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
