@@ -78,6 +78,10 @@ class Mode:
     )
 
     # Environments and weights.
+    sizes_from_config: bool = _switch(
+        "The reference's hand-written `Fast` takes `cnn_channels` and does not read it, and fails in its "
+        "first forward with an `input_size` other than 128."
+    )
     environment_changes_reach_nets: bool = _switch(
         "The reference's hand-written policies ignore a remapping of feature ids, and no net takes new "
         "normalisations: after a change of environment the features are read wrongly, without a word."

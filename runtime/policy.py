@@ -194,6 +194,7 @@ class RecurrentPolicy(nn.Module):
         self.register_buffer("_feature_remap", torch.arange(256, dtype=torch.uint8), persistent=False)
         self._remaps = False
         self._sink: Sink | None = None
+        self._remembers = True
 
         self._clip_bounds = (
             LayerBounds(self, magnitude=self.mode.bounds_by_magnitude)
@@ -245,7 +246,7 @@ class RecurrentPolicy(nn.Module):
         self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
     ) -> TensorDictBase:
         write_stamps(td)
-        log_probs, value = self._unroll(td, observations, state, training=False)
+        log_probs, value = self._decode(self._unroll(td, observations, state, training=False))
         index = codec.sample_index(log_probs)
         td["actions"] = self._convert_logit_index_to_action(index).to(torch.int32)
         td["act_log_prob"] = codec.log_prob_at(log_probs, index)
@@ -262,9 +263,9 @@ class RecurrentPolicy(nn.Module):
     ) -> TensorDictBase:
         shape = observations.shape[:2]
         index = self._convert_action_to_logit_index(self._flat_actions(action, *shape))
-        result = _as_sequences(td, observations)
+        result = as_sequences(td, observations)
         write_stamps(result)
-        log_probs, value = self._unroll(td, observations, state, training=True)
+        log_probs, value = self._decode(self._unroll(td, observations, state, training=True))
         result["act_log_prob"] = codec.log_prob_at(log_probs, index).view(shape)
         result["entropy"] = codec.entropy(log_probs).view(shape)
         result["value"] = value.view(*shape, 1)
@@ -277,11 +278,16 @@ class RecurrentPolicy(nn.Module):
         observations: Tensor,
         state: MutableMapping[str, Tensor | None] | None,
         training: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Log-probs `[B*T, A]` and values `[B*T]` of `observations` `[B, T, *obs_shape]`."""
+    ) -> Tensor:
+        """Outputs of the core `[B*T, H]`, for `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
-        start = self.memory.initial(td, batch_size, training=training) if given is None else given
+        if given is not None:
+            start = given
+        elif self._remembers:
+            start = self.memory.initial(td, batch_size, training=training)
+        else:
+            start = self.memory.zeros(batch_size)
         resets = self.memory.resets(td, batch_size, steps, training=training)
 
         named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
@@ -290,13 +296,13 @@ class RecurrentPolicy(nn.Module):
         hidden, end = run_core(self._modules[self._core_name], sequences, start, resets)  # type: ignore[arg-type]
         if given is not None and state is not None:
             state.update(zip(self.state_names, (part.detach() for part in end), strict=True))
-        else:
+        elif self._remembers:
             self.memory.keep(td, end, training=training)
         if self._sink is not None:
             self._sink(
                 describe_forward(td, sequences, resets, self.state_names, start, end, training=training)
             )
-        return self._decode(hidden.reshape(batch_size * steps, -1))
+        return hidden.reshape(batch_size * steps, -1)
 
     def _observations(self, td: TensorDictBase, training: bool) -> Tensor:
         """`td["env_obs"]` as `[B, T, *obs_shape]`."""
@@ -489,8 +495,8 @@ class RecurrentPolicy(nn.Module):
         self._sink = sink
 
     def has_memory(self) -> bool:
-        """True: the policy is recurrent."""
-        return True
+        """Whether the state of a step is kept for the next one."""
+        return self._remembers
 
     def get_memory(self) -> Snapshot:
         """Copies of every environment group's state: id -> (h, c), each `[L, B, H]`. Waits for the device.
@@ -570,7 +576,7 @@ def _accepts_second(method: Any, name: str, or_optional: bool) -> bool:
     return second.name == name or or_optional or second.default is second.empty
 
 
-def _as_sequences(td: TensorDictBase, observations: Tensor) -> TensorDictBase:
+def as_sequences(td: TensorDictBase, observations: Tensor) -> TensorDictBase:
     """A TensorDict of batch size `[B, T]` that shares the entries of `td`, whose batch size may be `[B]`.
 
     An entry that lacks the time dimension of `observations` `[B, T, *obs_shape]` holds for every step.
