@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -112,7 +111,7 @@ class Reader:
         from policyfix.facts.lower import extract  # a result that is recalled needs no facts
 
         try:
-            with _undisturbed():
+            with _unwarned():
                 return extract(source.text, str(path))
         except _REFUSALS as error:
             self.problems[path.absolute()] = _problem(source, path, error)
@@ -162,7 +161,7 @@ class Reader:
         if len(source.data) > LARGEST:
             return None  # a table of numbers may take gigabytes to parse, and holds no policy
         try:
-            with _undisturbed():
+            with _unwarned():
                 # Parses, without the tree of Python objects that would take as long again.
                 symtable(source.data, "", "exec")  # type: ignore[arg-type]
         except _REFUSALS as error:
@@ -212,15 +211,8 @@ def _is_newer(text: str, error: BaseException) -> bool:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No warnings about the source. No collector either: trees are many small objects that all die together,
-    and collecting among them costs a third more time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        if was_enabled:
-            gc.enable()
+def _unwarned() -> Iterator[None]:
+    """Nobody asked what the interpreter thinks of a source that it can read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
