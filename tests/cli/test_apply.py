@@ -147,7 +147,7 @@ def test_the_probes_of_what_was_mended_are_run_on_what_was_written(
     asked = faked(monkeypatch, "pass")
     result = run("--verify", "agents")
     assert result.exit_code == 0
-    codes = ["PV101", "PV202", "PV205", "PV301", "PV401"]
+    codes = ["PV101", "PV202", "PV205", "PV206", "PV301", "PV401"]
     assert asked == [(f"{agents / 'agent.py'}::Agent", codes)]
     assert f"verified Agent: {', '.join(codes)}\n" in result.stderr
     assert b"RecurrentPolicy" in contents(agents)["agent.py"]
