@@ -72,7 +72,10 @@ def _last_change(policy: PolicyClass) -> int | None:
     if _is_in_a_container(policy):
         return None
     trace = policy.rollout
-    return max(event.order for event in [*trace.of(CoreCall), *trace.of(Store), *trace.of(InPlace)])
+    orders = [call.order for call in trace.of(CoreCall)]
+    orders += [store.order for store in trace.of(Store)]
+    orders += [write.order for write in trace.of(InPlace)]
+    return max(orders)
 
 
 def _may_be_forgotten(policy: PolicyClass) -> bool:
