@@ -194,7 +194,6 @@ class RecurrentPolicy(nn.Module):
         self.register_buffer("_feature_remap", torch.arange(256, dtype=torch.uint8), persistent=False)
         self._remaps = False
         self._sink: Sink | None = None
-        self._remembers = True
 
         self._clip_bounds = (
             LayerBounds(self, magnitude=self.mode.bounds_by_magnitude)
@@ -282,12 +281,7 @@ class RecurrentPolicy(nn.Module):
         """Outputs of the core `[B*T, H]`, for `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
-        if given is not None:
-            start = given
-        elif self._remembers:
-            start = self.memory.initial(td, batch_size, training=training)
-        else:
-            start = self.memory.zeros(batch_size)
+        start = self.memory.initial(td, batch_size, training=training) if given is None else given
         resets = self.memory.resets(td, batch_size, steps, training=training)
 
         named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
@@ -296,7 +290,7 @@ class RecurrentPolicy(nn.Module):
         hidden, end = run_core(self._modules[self._core_name], sequences, start, resets)  # type: ignore[arg-type]
         if given is not None and state is not None:
             state.update(zip(self.state_names, (part.detach() for part in end), strict=True))
-        elif self._remembers:
+        else:
             self.memory.keep(td, end, training=training)
         if self._sink is not None:
             self._sink(
@@ -496,7 +490,7 @@ class RecurrentPolicy(nn.Module):
 
     def has_memory(self) -> bool:
         """Whether the state of a step is kept for the next one."""
-        return self._remembers
+        return self.memory.has_memory()
 
     def get_memory(self) -> Snapshot:
         """Copies of every environment group's state: id -> (h, c), each `[L, B, H]`. Waits for the device.

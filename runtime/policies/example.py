@@ -10,6 +10,7 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from .. import actions as codec
+from ..memory import State, StateStore
 from ..modes import SOUND, Mode, resolve_mode
 from ..nets.initialisation import initialise_layer_
 from ..nets.tokens import PADDING, TokenBox
@@ -60,7 +61,8 @@ class Example(RecurrentPolicy):
         net = EncoderAndHeads(_Encoder(env, cnn_channels, input_size, mode), _Heads(env, hidden_size))
         super().__init__(env, net, input_size, hidden_size, mode=mode, **config)
         self.choices = choices_per_dimension(env)
-        self._remembers = mode.keep_state_between_steps
+        if not mode.keep_state_between_steps:
+            self.memory = _NoMemory(self.num_layers, self.hidden_size, memory_slots=1, mode=mode)
 
     def _decode(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Log-probs `[N, A]` of joint actions and values `[N]` of the core's outputs `[N, H]`."""
@@ -135,6 +137,21 @@ class Example(RecurrentPolicy):
 def _mean_log_prob(log_probs: Tensor, chosen: Tensor) -> Tensor:
     """The log-probs of the `chosen` int64 `[N, D]` among `[N, most choices, D]`, averaged over D."""
     return log_probs.gather(1, chosen.unsqueeze(1)).squeeze(1).mean(dim=-1)
+
+
+class _NoMemory(StateStore):
+    """In place of the memory of a policy that has none: every forward starts from zero, nothing is kept."""
+
+    def initial(self, td: TensorDictBase, batch_size: int, *, training: bool) -> State:
+        """Zeros."""
+        return self.zeros(batch_size)
+
+    def keep(self, td: TensorDictBase, state: State, *, training: bool) -> None:
+        """Nothing."""
+
+    def has_memory(self) -> bool:
+        """False."""
+        return False
 
 
 class _Encoder(nn.Module):
