@@ -41,7 +41,7 @@ from .nets.tokens import TokenBox, TokenSequence, TokenValues
 from .policy import RecurrentPolicy
 
 CORE = "policy.components._core_._net."
-INITIALISATION_SEEDS = 20
+SEEDS = 20
 _FLAGS = ("dones", "truncateds")
 
 
@@ -257,15 +257,16 @@ def _outputs_of(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Any]]:
             handle.remove()
 
 
-def replay(folder: Folder) -> Iterator[Deviation]:
-    """Everything that a folder of a policy holds, file by file."""
+def replay(folder: Folder, seeds: int = SEEDS) -> Iterator[Deviation]:
+    """Everything that a folder of a policy holds, file by file; initialisations under `seeds` seeds (0:
+    none)."""
     yield from _structure(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield from _rollout(folder)
         yield from _train(folder)
         yield from _clip(folder)
-        yield from _initialisation(folder)
+        yield from _initialisation(folder, seeds)
     yield from _edge(folder)
 
 
@@ -498,17 +499,17 @@ def _cells(label: str, told: Mapping[str, Any], seen: Mapping[str, Any]) -> Iter
         yield Deviation("edge", f"{label} {name}", 0.0 if value == told[name] else float("inf"), "exact")
 
 
-def _initialisation(folder: Folder) -> Iterator[Deviation]:
+def _initialisation(folder: Folder, seeds: int) -> Iterator[Deviation]:
     """Raw initialisations under several seeds: is the recorded one a draw from the same distribution?
 
     For each statistic of each parameter, the distance of the recorded value from our mean is measured in
     six of our standard deviations over the seeds, with a floor of 1e-4 for what does not vary.
     """
     recorded = folder.meta.get("initialisation_statistics", {}).get("per_parameter", {})
-    if not recorded:
+    if not recorded or not seeds:
         return
     draws: dict[str, list[dict[str, float]]] = {name: [] for name in recorded}
-    for seed in range(INITIALISATION_SEEDS):
+    for seed in range(seeds):
         torch.manual_seed(seed)
         parameters = folder.build(folder.meta).parameters()
         for name, told in recorded.items():
@@ -565,14 +566,14 @@ def open_folder(path: Path, builder: Builder | None = None) -> Folder:
 OTHER_FOLDERS: dict[str, Callable[[Path], Iterator[Deviation]]] = {}
 
 
-def replay_folder(path: Path, builder: Builder | None = None) -> list[Deviation]:
+def replay_folder(path: Path, builder: Builder | None = None, seeds: int = SEEDS) -> list[Deviation]:
     """All deviations of a folder. Raises UnreadableError."""
     for mark, replay_other in OTHER_FOLDERS.items():
         if (path / mark).exists():
             return list(replay_other(path))
     folder = open_folder(path, builder)
     try:
-        return list(replay(folder))
+        return list(replay(folder, seeds))
     except KeyError as error:
         raise UnreadableError(f"the recording lacks {error}") from error
 
@@ -598,13 +599,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--builder", help="module:function that builds the policy from meta.json")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=SEEDS,
+        help="how many initialisations to draw; 0: none (default: %(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="only what is over, and a line per folder")
     options = parser.parse_args(arguments)
     status = 0
     for path in options.folders:
         try:
             builder = _load_builder(options.builder) if options.builder else None
-            deviations = replay_folder(path, builder)
+            deviations = replay_folder(path, builder, options.seeds)
         except (UnreadableError, ImportError, AttributeError) as error:
             print(f"{path}: {error}", file=sys.stderr)
             status = 2
