@@ -33,6 +33,9 @@ _TABLE, _ACTIVE = (
     "policy.heads.action_embeddings.active_indices",
 )
 
+# What no other format has, and nobody misses: initial weights, and PufferLib's second copy of its LSTM.
+_MADE_AGAIN = ("_initial_weights.", "_clip_bounds.", "cell.", "policy.cell.")
+
 # Beginnings of names that mean the same, in the order of FORMATS; None where a format has no such thing.
 _NAMES: tuple[tuple[str, str | None, str | None], ...] = (
     (_CORES["policyfix"], _CORES["pytorch"], _CORES["component"]),
@@ -81,6 +84,8 @@ def rename(name: str, source: str, target: str) -> str | None:
 
     Raises ValueError for a name that `source` does not have.
     """
+    if name.startswith(_MADE_AGAIN):
+        return None
     at, to = FORMATS.index(source), FORMATS.index(target)
     for row in _NAMES:
         start = row[at]
@@ -103,12 +108,10 @@ def convert(state: Mapping[str, Any], target: str) -> dict[str, Tensor]:
     result: dict[str, Tensor] = {}
     for prefixed, value in state.items():
         name = prefixed.removeprefix("module.")
-        if name.startswith(("_initial_weights.", "_clip_bounds.", "policy.cell.", "cell.")):
-            continue
         new = rename(name, source, target)
         if new is not None:
             result[new] = _shifted(rename(name, source, "policyfix"), value, source, target)
-        elif not name.endswith("active_indices"):
+        elif not (name.startswith(_MADE_AGAIN) or name == _ACTIVE):
             raise ValueError(f"{name!r} has no counterpart in a {target} state dict")
     attention = _COMPONENT + "obs_latent_query_attn."
     if target == "component" and not any("obs_latent_self_attn" in name for name in result):

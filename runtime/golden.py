@@ -35,7 +35,9 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from . import policies
 from .actions import log_prob_at
+from .checkpoints import rename
 from .components import ComponentPolicy, read_config
 from .nets.tokens import TokenBox, TokenSequence, TokenValues
 from .policy import RecurrentPolicy
@@ -138,8 +140,16 @@ def _build_component(meta: Mapping[str, Any]) -> Subject:
     return Subject(policy, in_components)
 
 
+def _build_policy(meta: Mapping[str, Any]) -> Subject:
+    kind = getattr(policies, meta["policy_class"], None)
+    if kind is None:
+        raise UnreadableError(f"no policy of this package is called {meta['policy_class']!r}")
+    policy = kind(environment(meta), mode="reference", **meta["config"]["constructor_overrides"])
+    return Subject(policy, lambda name: rename(name, "policyfix", "pytorch") or name)
+
+
 # The policy of `meta.json` -> who builds it. A name that ends in * stands for all that begin so.
-BUILDERS: dict[str, Builder] = {"component_*": _build_component}
+BUILDERS: dict[str, Builder] = {"component_*": _build_component, "pytorch_*": _build_policy}
 
 
 @dataclass(frozen=True, slots=True)
