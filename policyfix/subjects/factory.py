@@ -236,10 +236,11 @@ def factories(project: Project, module: Module, contract: Contract) -> Iterator[
 def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> Iterator[Build]:
     given = {ir.Name(p.name) for p in function.parameters}
     assigned: dict[str, list[ir.Expr]] = {}
-    for node in function.nodes:
-        for target in node.targets if isinstance(node, ir.Assign) else ():
-            if isinstance(target, ir.Name):
-                assigned.setdefault(target.id, []).append(node.value)
+    for statement in function.nodes:
+        if isinstance(statement, ir.Assign):
+            for target in statement.targets:
+                if isinstance(target, ir.Name):
+                    assigned.setdefault(target.id, []).append(statement.value)
     for node in function.nodes:
         if not isinstance(node, ir.Call):
             continue

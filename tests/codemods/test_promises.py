@@ -48,7 +48,8 @@ def plain(name: str) -> tuple[str, Rewrite]:
 def test_a_classic_agent_is_migrated_and_nothing_is_left_to_find(name: str) -> None:
     after, outcome = plain(name)
     assert [f.title for f in outcome.fixed] == ["migrate Agent to policyfix.runtime.RecurrentPolicy"]
-    assert outcome.left.findings == []
+    ignored = {"num_layers of its own meaning": ["PF209"]}.get(name, [])  # the parameter that nothing reads
+    assert [finding.code for finding in outcome.left.findings] == ignored
     cls = next(n for n in ast.parse(after).body if isinstance(n, ast.ClassDef) and n.name == "Agent")
     assert [ast.unparse(base) for base in cls.bases] == ["RecurrentPolicy"]
     methods = {n.name for n in cls.body if isinstance(n, ast.FunctionDef)}
