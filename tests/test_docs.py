@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
 import click
 import pytest
 from checkout import ROOT
+from click.testing import CliRunner
 
 from policyfix import config
 from policyfix.cli import COMMANDS, main
@@ -56,10 +58,29 @@ def test_the_suppression_that_is_shown_is_one() -> None:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)
 def test_links_commands_and_options_exist(path: Path) -> None:
     text = path.read_text()
-    for target in re.findall(r"\]\(([\w.-]+\.md)\)", text):
+    for target in re.findall(r"\]\(([\w./-]+\.md)\)", text):
         assert (path.parent / target).is_file(), target
     context = click.Context(main)
     commands = {name: main.get_command(context, name) for name in COMMANDS}
     options = {option for c in commands.values() if c for p in c.params for option in p.opts}
-    assert set(re.findall(r"`policyfix (\w+)", text)) <= set(commands)
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) <= options
+    ours = "\n".join(line for line in text.splitlines() if "-m policyfix.runtime" not in line)
+    shown = "\n".join(re.findall(r"^```\n(.*?)^```", text, re.M | re.S))
+    named = re.findall(r"`policyfix (\w+)", ours) + re.findall(r"^policyfix (\w+)", shown, re.M)
+    assert set(named) <= set(commands)
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= options
+
+
+def test_the_migration_that_is_shown_is_what_apply_makes(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "agents", tmp_path / "agents")
+    CliRunner().invoke(main, ["apply", "--isolated", str(tmp_path / "agents")])
+    (block,) = re.findall(r"```text\n(.*?)```", page("migrating.md"), re.S)
+    assert block in (tmp_path / "agents" / "forager.py").read_text()
+
+
+def test_the_agent_that_is_shown_has_no_finding(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", page("policies.md"), re.S)
+    (tmp_path / "cue_agent.py").write_text(blocks[0])
+    result = CliRunner().invoke(main, ["check", "--no-cache", "--isolated", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    explained = CliRunner().invoke(main, ["config", "--explain", str(tmp_path / "cue_agent.py")])
+    assert "PolicyClass CueAgent" in explained.output
