@@ -81,6 +81,8 @@ class ComponentGraph(nn.Module):
     def decode_actions(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[N, A]` and value `[N, 1]` of the core's output `[N, H]`."""
         outputs, self.outputs = self.outputs, {}
+        if ACTION in outputs and VALUE in outputs:  # given, not computed
+            return outputs[ACTION], outputs[VALUE]
         outputs[self.core_name] = hidden
         self._run(self.after, outputs, None)
         if self.keeps_outputs:

@@ -10,7 +10,6 @@ import yaml
 from tensordict import TensorDictBase
 from torch import Tensor
 
-from ..actions import action_log_probs
 from ..modes import Mode, resolve_mode
 from ..nets.initialisation import initialise_lstm_
 from ..nets.lstm import MaskedLSTM
@@ -164,13 +163,15 @@ class ComponentPolicy(RecurrentPolicy):
         observations: Tensor,
         state: MutableMapping[str, Tensor | None] | None,
         training: bool,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         if not self.mode.activations_stay_out:
             # The reference runs no component whose name is there: the outputs of an earlier call stand.
-            logits, value = td.get(ACTION, None), td.get(VALUE, None)
+            logits: Tensor | None = td.get(ACTION, None)
+            value: Tensor | None = td.get(VALUE, None)
             if logits is not None and value is not None:
                 rows = observations.shape[0] * observations.shape[1]
-                return action_log_probs(logits.reshape(rows, -1)), value.reshape(rows)
+                self.policy.outputs = {ACTION: logits.reshape(rows, -1), VALUE: value.reshape(rows, 1)}
+                return logits.new_zeros(rows, self.hidden_size)
         return super()._unroll(td, observations, state, training)
 
     def _with_activations(self, td: TensorDictBase) -> TensorDictBase:

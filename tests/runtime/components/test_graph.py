@@ -127,3 +127,54 @@ def test_a_policy_survives_pickling(fast, tokens_env, tokens_batch, component_po
     again.clip_range = 0.01
     again.clip_weights()
     assert again.policy["fc1"].layer.weight.abs().max() < policy.policy["fc1"].layer.weight.abs().max()
+
+
+def test_the_reference_mode_gives_old_outputs_for_a_tensordict_used_twice(
+    fast, tokens_env, tokens_batch, component_policy
+) -> None:
+    env = tokens_env()
+    for mode, stale in (("reference", True), ("sound", False)):
+        policy = component_policy(env, fast, mode=mode)
+        td = tokens_batch(3, env=env)
+        td["env_obs"][..., 0].clamp_(min=255)  # padding alone: nothing outside the box
+        first = policy(td)["full_log_probs"].clone()
+        again = policy(td)["full_log_probs"]
+        assert torch.equal(first, again) is stale
+
+
+def test_losses_and_clips_concern_the_weights_of_layers_only(fast, tokens_env, component_policy) -> None:
+    env = tokens_env()
+    fast["components"]["fc1"] |= {"clip_scale": 0.5, "l2_init_scale": 3.0}
+    fast["components"]["critic_1"]["clip_scale"] = 0.0
+    fast["components"]["actor_1"]["initialization"] = "Normal"
+    policy = component_policy(env, fast, clip_range=0.1)
+    graph = policy.policy
+    largest = {
+        name: graph[name].layer.weight.abs().max().item() for name in ("fc1", "encoded_obs", "critic_1")
+    }
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(1.0)
+    layers = [
+        graph[name] for name in ("cnn1", "cnn2", "fc1", "encoded_obs", "critic_1", "_value_", "actor_1")
+    ]
+    expected = sum(layer.layer.weight.numel() * layer.l2_init_scale for layer in layers)
+    loss = policy.l2_init_loss()
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    loss.backward()
+    assert graph["fc1"].layer.weight.grad.mean().item() == pytest.approx(6.0, rel=1e-4)
+    assert policy.lstm.weight_ih_l0.grad is None
+    policy.clip_weights()
+    assert graph["fc1"].layer.weight.max().item() == pytest.approx(0.05 * largest["fc1"])
+    assert graph["encoded_obs"].layer.weight.max().item() == pytest.approx(0.1 * largest["encoded_obs"])
+    assert graph["critic_1"].layer.weight.max() > 0.9
+    assert graph["actor_1"].layer.weight.max().item() == pytest.approx(0.1 * (2 / 128) ** 0.5)
+    assert graph["fc1"].layer.bias.min() == 1.0
+    assert policy.lstm.weight_ih_l0.max() > 0.9
+    reference = component_policy(env, fast, mode="reference")
+    reference.policy["fc1"].layer.weight.data.add_(1.0)
+    assert not reference.l2_init_loss().requires_grad
+    reference.update_l2_init_weight_copy()
+    assert reference.l2_init_loss() > 0
+    policy.update_l2_init_weight_copy()
+    assert policy.l2_init_loss() == 0
