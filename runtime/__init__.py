@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .components import ComponentPolicy
     from .memory import StateStore
+    from .modes import Mode
+    from .nets.gru import MaskedGRU
     from .nets.lstm import MaskedLSTM, masked_lstm
+    from .policies import Example, Fast, LatentAttnMed, LatentAttnSmall, LatentAttnTiny
     from .policy import RecurrentPolicy, warn_unknown_config, write_stamps
     from .weights import clip_weights
 
 __all__ = [
     "ComponentPolicy",
+    "Example",
+    "Fast",
+    "LatentAttnMed",
+    "LatentAttnSmall",
+    "LatentAttnTiny",
+    "MaskedGRU",
     "MaskedLSTM",
+    "Mode",
     "RecurrentPolicy",
     "StateStore",
     "clip_weights",
@@ -27,7 +37,14 @@ __all__ = [
 
 _HOME = {
     "ComponentPolicy": "components",
+    "Example": "policies",
+    "Fast": "policies",
+    "LatentAttnMed": "policies",
+    "LatentAttnSmall": "policies",
+    "LatentAttnTiny": "policies",
+    "MaskedGRU": "nets.gru",
     "MaskedLSTM": "nets.lstm",
+    "Mode": "modes",
     "RecurrentPolicy": "policy",
     "StateStore": "memory",
     "clip_weights": "weights",
