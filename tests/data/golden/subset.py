@@ -2,9 +2,10 @@
 
     python tests/data/golden/subset.py GOLDEN_FOLDER
 
-GOLDEN_FOLDER holds one folder per reference policy. File and tensor names stay. Of hand-written policies the
-first CALLS rollout calls are kept, and of the weights only the recurrent core's; of `component_fast` all weights
-and few calls, so that it can be replayed as a whole; of `component_latent_attn_med` the encoder.
+GOLDEN_FOLDER holds one folder per reference policy. File and tensor names stay. Of `pytorch_fast` and
+`pytorch_latent_attn_tiny` the first CALLS rollout calls are kept, and of the weights only the recurrent core's; of
+`component_fast` and `pytorch_example` all weights and few calls, so that they can be replayed as a whole; of
+`component_latent_attn_med` and `pytorch_latent_attn_small` the encoder.
 """
 
 import json
@@ -36,15 +37,17 @@ def main(source: Path) -> None:
             weights = load_file(source / policy / "weights.safetensors")
             core = {name: weight for name, weight in weights.items() if name.startswith("policy.lstm.")}
             save_file(core, folder / "weights.safetensors")
-    component_fast(source / "component_fast", here / "component_fast")
-    encoder(source / "component_latent_attn_med", here / "component_latent_attn_med")
+    for policy in ("component_fast", "pytorch_example"):
+        whole(source / policy, here / policy)
+    for policy in ("component_latent_attn_med", "pytorch_latent_attn_small"):
+        encoder(source / policy, here / policy)
 
 
 FEW = 10  # calls; both groups, and every kind of episode end
 SMALL = 5000  # elements of a parameter whose gradient is kept
 
 
-def component_fast(source: Path, target: Path) -> None:
+def whole(source: Path, target: Path) -> None:
     """All weights, and of the recordings what is small."""
     target.mkdir(exist_ok=True)
     rollout, train, clip, edge = (load_file(source / f"{name}.safetensors") for name in
@@ -67,7 +70,7 @@ def encoder(source: Path, target: Path) -> None:
     """The weights before the core, and what they make of observations."""
     target.mkdir(exist_ok=True)
     weights = load_file(source / "weights.safetensors")
-    before = {name: tensor for name, tensor in weights.items() if "components.obs_" in name or "._obs_." in name}
+    before = {name: tensor for name, tensor in weights.items() if "components.obs_" in name or "._obs_." in name or "policy.obs_" in name}
     save_file(before, target / "weights.safetensors")
     for name in ("rollout", "train", "edge"):
         recorded = load_file(source / f"{name}.safetensors")
