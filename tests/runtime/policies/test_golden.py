@@ -33,7 +33,6 @@ def test_example_gives_the_recorded_numbers() -> None:
     [
         ("sentinel_is_padding", "out.lstm_in"),
         ("keep_state_between_steps", "out.core"),
-        ("joint_action_head", "out.full_log_probs"),
     ],
 )
 def test_the_replay_notices_a_single_switch(switch: str, tensor: str) -> None:
