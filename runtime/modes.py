@@ -121,6 +121,20 @@ class Mode:
         "and its `update_l2_init_weight_copy` does nothing."
     )
 
+    # Agent.
+    agents_are_strict: bool = _switch(
+        "The reference's agent swallows config keys that no constructor takes, and passes over what its "
+        "policy cannot do, clipping and translating features included: settings are lost without a word."
+    )
+    translations_end: bool = _switch(
+        "The reference applies a translation of feature ids only where one is needed: back in its first "
+        "environment an agent still reads by the table of the last one."
+    )
+    new_features_get_free_ids: bool = _switch(
+        "The reference learns a new feature under the environment's id for it, even where the policy knows "
+        "another feature by that id: the two become one."
+    )
+
     # Training.
     training_knows_episodes: bool = _switch(
         "The reference's minibatches hold observations only: training does not see where episodes begin, so "

@@ -1,6 +1,7 @@
 """Recurrent PPO in one file: roll out, compare, update, in the order that the contract asks for."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +119,8 @@ class Trainer:
         )
         self.updates = 0
         self.steps = 0  # of single agents
-        self._memory: Any = {}
-        self._ended = torch.zeros(2, env.num_agents, dtype=torch.bool)  # the last flags of each agent
+        self.memory: Any = {}  # of the policy, between rollouts
+        self.ended = torch.zeros(2, env.num_agents, dtype=torch.bool)  # the last flags of each agent
 
     def run(self, updates: int) -> list[dict[str, float]]:
         """`updates` times a rollout and an update; the statistics of each."""
@@ -129,8 +130,8 @@ class Trainer:
     def rollout(self) -> dict[str, float]:
         """Fill the buffer. Returns `reward` per step, and `reward_per_episode` of those that ended."""
         self.policy.reset_memory()
-        if self.mode.memory_outlives_updates and self._memory:
-            self.policy.set_memory(self._memory)
+        if self.mode.memory_outlives_updates and self.memory:
+            self.policy.set_memory(self.memory)
         self.buffer.restart()
         rewards, ends = torch.zeros(()), torch.zeros(())
         while not self.buffer.ready:
@@ -150,7 +151,7 @@ class Trainer:
                 ends += (step.dones | step.truncateds).sum().cpu()
             self.env.send(td["actions"])
         if self.mode.memory_outlives_updates:
-            self._memory = _memory(self.policy)
+            self.memory = _memory(self.policy)
         self.steps += self.config.batch_size
         return {
             "reward": float(rewards) / self.config.batch_size,
@@ -174,8 +175,10 @@ class Trainer:
                 probabilities = segment_probabilities(whole, config.prio_alpha)
                 rows = torch.multinomial(probabilities, size)
                 weights = importance_weights(probabilities, beta)[rows]
-                statistics = self._train_minibatch(rows, weights, whole, done)
                 done += 1
+                steps = done % config.accumulate_minibatches == 0
+                with nullcontext() if steps else _without_exchange(self.policy):
+                    statistics = self._train_minibatch(rows, weights, whole, done)
                 kl += statistics["approx_kl"]
                 for name, value in statistics.items():
                     sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value
@@ -187,9 +190,12 @@ class Trainer:
         averages = {name: float(value / done) for name, value in sums.items()}
         return {**averages, "explained_variance": float(1 - unexplained)}
 
-    def _train_minibatch(self, rows: Tensor, weights: Tensor, whole: Tensor, done: int) -> dict[str, Tensor]:
+    def _train_minibatch(
+        self, rows: Tensor, weights: Tensor, whole: Tensor, number: int
+    ) -> dict[str, Tensor]:
         """One forward and backward on the segments `rows` `[n]`, and every so often an optimizer step.
 
+        `number` counts the minibatches of the update, from 1 on.
         `whole`, the advantages `[segments, horizon]` under the values known, is kept up to date.
         """
         config, mode = self.config, self.mode
@@ -223,10 +229,10 @@ class Trainer:
             total = total + config.l2_init_coef * self.policy.l2_init_loss()
 
         window = config.accumulate_minibatches
-        if done % window == 0 or not mode.gradients_accumulate:
+        if number % window == 1 % window or not mode.gradients_accumulate:
             self.optimizer.zero_grad()
-        (total / window).backward()
-        if done % window == window - 1:
+        (total / window).backward()  # type: ignore[no-untyped-call]
+        if number % window == 0:
             nn.utils.clip_grad_norm_(self.policy.parameters(), config.max_grad_norm)
             self.optimizer.step()
             self.policy.clip_weights()
@@ -258,8 +264,8 @@ class Trainer:
     def _step_td(self, step: Step) -> TensorDict:
         """What the policy sees of a step; its flags stand with the first observation of an episode."""
         flags = torch.stack([step.dones.cpu(), step.truncateds.cpu()])
-        seen = flags if self.config.alignment == "first" else self._ended[:, step.agents].clone()
-        self._ended[:, step.agents] = flags
+        seen = flags if self.config.alignment == "first" else self.ended[:, step.agents].clone()
+        self.ended[:, step.agents] = flags
         return observed(step, seen, self.device)
 
 
@@ -343,6 +349,12 @@ def _group_state(policy: Any, group: int) -> tuple[Tensor, Tensor] | None:
         f"{type(policy).__name__}.get_memory() must map environment groups to (h, c), so that segments can "
         "start from their state; switch off segments_start_from_their_state to train them from zeros"
     )
+
+
+def _without_exchange(policy: Any) -> AbstractContextManager[None]:
+    """Backward passes inside keep their gradients to this rank, for a later one to exchange the sum."""
+    context: AbstractContextManager[None] = policy.no_sync() if hasattr(policy, "no_sync") else nullcontext()
+    return context
 
 
 def _mean_over_ranks(value: Tensor) -> float:
