@@ -75,7 +75,7 @@ class Reader:
 
     def _entry(self, path: Path) -> _Entry | None:
         self.asked.add(path.absolute())
-        now = None if path.absolute() in self.overlay else stat(path)
+        now = None if self._cache is None or path.absolute() in self.overlay else stat(path)
         entry = self._index.get(str(path.absolute()))
         if entry is not None and entry.stat == now:
             return entry

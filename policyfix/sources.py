@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from policyfix.record import record
@@ -74,22 +75,27 @@ class Walk:
         """Whether a file or folder is excluded, or stands in a folder that is."""
         return bool(self.exclude) and matches(path, self.exclude, self.root)
 
-    def stops_at(self, path: Path) -> bool:
+    def stops_at(self, path: str) -> bool:
         """Whether what is met on the way is excluded. Folders above it are not asked: one that is given is
         walked, excluded or not."""
-        return bool(self.exclude) and matches(path, self.exclude, self.root, above=False)
+        return bool(self.exclude) and matches(Path(path), self.exclude, self.root, above=False)
 
 
 def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: B008 - frozen
     """Python files and agent configs under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
+    real = cache(
+        os.path.realpath
+    )  # of folders: asking the way up again for each file takes as long as the walk
     for path in paths:
         if walk.force_exclude and walk.excludes(path):
             continue
         found = sorted(_walk(path, walk, selection.unreadable)) if path.is_dir() else [path]
         for file in found:
-            key = os.path.realpath(file)
+            key = os.path.join(real(file.parent), file.name)
+            if os.path.islink(key):
+                key = os.path.realpath(key)
             if key not in seen:
                 seen.add(key)
                 selection.files.append(file)
@@ -109,22 +115,23 @@ def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[P
             for f in folders
             if not f.startswith(".")
             and f not in SKIPPED_FOLDERS
-            and not walk.stops_at(Path(root, f))
+            and not walk.stops_at(os.path.join(root, f))
             and not (ignored is not None and ignored.holds(os.path.join(root, f, "")))
         ]
         for name in files:
-            if not name.endswith(SUFFIXES + CONFIG_SUFFIXES) or walk.stops_at(path := Path(root, name)):
+            place = os.path.join(root, name)
+            if not name.endswith(SUFFIXES + CONFIG_SUFFIXES) or walk.stops_at(place):
                 continue
-            if (ignored is None or not ignored.holds(os.path.join(root, name))) and (
-                name.endswith(SUFFIXES) or _describes_an_agent(path)
-            ):
-                yield path
+            if ignored is not None and ignored.holds(place):
+                continue
+            if name.endswith(SUFFIXES) or _describes_an_agent(place):
+                yield Path(place)
 
 
-def _describes_an_agent(path: Path) -> bool:
+def _describes_an_agent(place: str) -> bool:
     """Whether a YAML file may be an agent config; most are none, and are not ours to count."""
     try:
-        data = path.read_bytes()
+        data = Path(place).read_bytes()
     except OSError:
         return False
     return b"_target_:" in data and b"components:" in data
