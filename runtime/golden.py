@@ -14,6 +14,9 @@ recorded:
 - `clip.safetensors`: strided samples of every parameter `before` and `after` clipping, exact;
 - `intermediates.safetensors`: outputs of single components or modules in the first rollout call.
 
+A folder with `ppo.safetensors` holds a trainer's arithmetic instead: advantages, sampling, loss and
+gradients.
+
 Every line of the report is a tensor with its worst deviation: 1 is as far as the tolerance allows. Exit
 status 1 when one is over, 2 when a folder cannot be read.
 """
@@ -23,7 +26,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -41,10 +44,14 @@ from .checkpoints import rename
 from .components import ComponentPolicy, read_config
 from .nets.tokens import TokenBox, TokenSequence, TokenValues
 from .policy import RecurrentPolicy
+from .training.advantage import advantages
+from .training.experience import importance_weights, segment_probabilities
+from .training.loss import normalise, ppo_loss
 
 CORE = "policy.components._core_._net."
 SEEDS = 20
 _FLAGS = ("dones", "truncateds")
+_TRAINER = "ppo.safetensors"
 
 
 class UnreadableError(Exception):
@@ -163,17 +170,7 @@ class Folder:
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The tensors of one of its files; empty where it is absent."""
         path = self.path / f"{name}.safetensors"
-        if not path.exists():
-            return {}
-        try:
-            from safetensors.torch import load_file  # an extra that only this needs
-        except ModuleNotFoundError:
-            raise UnreadableError("reading recordings needs safetensors: pip install safetensors") from None
-        try:
-            loaded: dict[str, Tensor] = load_file(path)
-        except Exception as error:
-            raise UnreadableError(f"{path.name} cannot be read: {error}") from error
-        return loaded
+        return read_tensors(path) if path.exists() else {}
 
     def subject(self) -> Subject:
         """A new policy with the recorded weights."""
@@ -199,6 +196,30 @@ class Folder:
             return Deviation(file, tensor, 0.0 if equal else float("inf"), "exact")
         relative, floor = self.tolerance("gradients" if tensor.startswith("grad.") else "outputs")
         return Deviation(file, tensor, units(ours, recorded, relative, floor))
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises UnreadableError."""
+    try:
+        from safetensors.torch import load_file  # an extra that only this needs
+    except ModuleNotFoundError:
+        raise UnreadableError("reading recordings needs safetensors: pip install safetensors") from None
+    try:
+        loaded: dict[str, Tensor] = load_file(path)
+    except Exception as error:
+        raise UnreadableError(f"{path.name} cannot be read: {error}") from error
+    return loaded
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """`meta.json`. Raises UnreadableError."""
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"meta.json cannot be read: {error!r}") from error
+    if not isinstance(meta, dict):
+        raise UnreadableError("meta.json is no mapping")
+    return meta
 
 
 def units(ours: Tensor, recorded: Tensor, relative: float, floor: float) -> float:
@@ -555,11 +576,8 @@ def open_folder(path: Path, builder: Builder | None = None) -> Folder:
 
     Raises UnreadableError for a folder that is none, or of a policy that nobody here builds.
     """
-    try:
-        meta = json.loads((path / "meta.json").read_text(encoding="utf-8"))
-        name = str(meta["policy"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(f"meta.json cannot be read: {error!r}") from error
+    meta = read_meta(path)
+    name = str(meta.get("policy"))
     if builder is None:
         patterns = [
             known
@@ -572,18 +590,76 @@ def open_folder(path: Path, builder: Builder | None = None) -> Folder:
     return Folder(path, meta, builder)
 
 
-# File that marks a folder of another kind -> who replays it.
-OTHER_FOLDERS: dict[str, Callable[[Path], Iterator[Deviation]]] = {}
+def replay_trainer(path: Path) -> Iterator[Deviation]:
+    """What a folder holds of a trainer's arithmetic, in `ppo.safetensors`. Raises UnreadableError."""
+    meta, recorded = read_meta(path), read_tensors(path / _TRAINER)
+    ours = _trainer_outputs(
+        {name[3:]: t for name, t in recorded.items() if name.startswith("in.")}, meta, recorded
+    )
+    for name, tensor in recorded.items():
+        if not name.startswith("in."):
+            mine = ours.get(name)
+            floor = 1e-2 if name.startswith("grad.") else 0.1
+            distance = (
+                float("nan") if mine is None else units(mine.reshape(tensor.shape), tensor, 2e-5, floor)
+            )
+            yield Deviation("ppo", name, distance, "not computed" if mine is None else "")
+
+
+def _trainer_outputs(
+    given: Mapping[str, Tensor], meta: Mapping[str, Any], names: Iterable[str]
+) -> dict[str, Tensor]:
+    """`out.*` and `grad.*` of the recorded inputs; exponents of the sampling stand in the recorded names."""
+    hyper, trace = meta["hyper"], meta["vtrace"]
+    values, rewards, dones = given["values"], given["rewards"], given["dones"]
+    leaves = {
+        name: given[name].clone().requires_grad_() for name in ("new_act_log_prob", "entropy", "new_value")
+    }
+    ratio = (given["new_act_log_prob"] - given["old_act_log_prob"]).exp()
+    numbers = {name: hyper[name] for name in ("gamma", "gae_lambda")}
+    numbers |= {name: trace[name] for name in ("rho_clip", "c_clip")}
+    out = {
+        "ratio": ratio,
+        "advantages_ratio1": advantages(values, rewards, dones, **numbers),
+        "advantages": advantages(values, rewards, dones, ratio=ratio, **numbers),
+        # The reference's branch for Apple devices runs along the other axis.
+        "mps_branch_same_layout": advantages(values.T, rewards.T, dones.T, ratio=ratio.T, **numbers).T,
+    }
+    pairs = sorted(
+        (float(found[1]), float(found[2]))
+        for name in names
+        if (found := re.fullmatch(r"out\.prio_weights_alpha([\d.]+)_beta([\d.]+)", name))
+    )
+    for alpha, beta in pairs:
+        probabilities = segment_probabilities(out["advantages_ratio1"], alpha)
+        out[f"prio_probs_alpha{alpha}"] = probabilities
+        out[f"prio_weights_alpha{alpha}_beta{beta}"] = weights = importance_weights(probabilities, beta)
+    # The loss was recorded with the last pair: the one that weighs segments.
+    out["advantages_normalised_weighted"] = weights * normalise(out["advantages"])
+    loss = ppo_loss(
+        act_log_prob=leaves["new_act_log_prob"],
+        entropy=leaves["entropy"],
+        value=leaves["new_value"],
+        old_act_log_prob=given["old_act_log_prob"],
+        old_values=values,
+        returns=out["advantages_ratio1"] + values,
+        advantages=out["advantages_normalised_weighted"],
+        clip_value_loss=hyper["clip_vloss"],
+        **{name: hyper[name] for name in ("clip_coef", "vf_clip_coef", "vf_coef", "ent_coef")},
+    )
+    torch.autograd.backward(loss.total)
+    out |= {"loss": loss.total, "pg_loss": loss.policy, "v_loss": loss.value}
+    out |= {"entropy_loss": loss.entropy, "approx_kl": loss.approx_kl, "clipfrac": loss.clipfrac}
+    gradients = {f"grad.{name}": leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+    return {f"out.{name}": tensor.detach() for name, tensor in out.items()} | gradients
 
 
 def replay_folder(path: Path, builder: Builder | None = None, seeds: int = SEEDS) -> list[Deviation]:
     """All deviations of a folder. Raises UnreadableError."""
-    for mark, replay_other in OTHER_FOLDERS.items():
-        if (path / mark).exists():
-            return list(replay_other(path))
-    folder = open_folder(path, builder)
     try:
-        return list(replay(folder, seeds))
+        if (path / _TRAINER).exists():
+            return list(replay_trainer(path))
+        return list(replay(open_folder(path, builder), seeds))
     except KeyError as error:
         raise UnreadableError(f"the recording lacks {error}") from error
 
