@@ -65,6 +65,12 @@ class Contract:
         return frozenset(self.rollout_outputs + self.training_outputs)
 
     @property
+    def advantage_keys(self) -> tuple[str, ...]:
+        """The entries that an advantage is made of. Code that names all of them takes part in training, even
+        where others step the optimizer: it computes a loss."""
+        return self.reward_key, self.value_key, *self.boundary_keys[:1]
+
+    @property
     def method_names(self) -> frozenset[str]:
         """Methods by which a trainer drives a policy."""
         return frozenset({self.clip_method, *self.memory_methods})

@@ -125,6 +125,8 @@ def trains(data: bytes, contract: Contract) -> bool:
         keys = (*contract.boundary_keys, *contract.rollout_outputs, contract.reward_key)
         if b"update_" in written or (written and any(b'"%s"' % key.encode() in data for key in keys)):
             return True
+    if all(_quotes(data, key) for key in contract.advantage_keys):
+        return True
     spoken = (
         contract.environment_key,
         contract.clip_method + "(",
@@ -134,6 +136,11 @@ def trains(data: bytes, contract: Contract) -> bool:
     return any(word.encode() in data for word in spoken) and any(
         word in data for word in (b".step(", b".backward(", b".reset_memory(")
     )
+
+
+def _quotes(data: bytes, key: str) -> bool:
+    """Whether a file holds this string."""
+    return any(quote + key.encode() + quote in data for quote in (b'"', b"'"))
 
 
 def builders(

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policyfix import index
+from policyfix import contract, index
 
 
 def candidates(files: dict[str, str], outside: dict[str, str] | None = None) -> set[str]:
@@ -101,3 +101,10 @@ def test_the_order_of_the_files_does_not_matter(order: list[str]) -> None:
 @given(st.binary(max_size=400))
 def test_any_bytes_can_be_scanned(data: bytes) -> None:
     index.scan(b"class A(B):\n" + data, "env_obs")
+
+
+def test_a_loss_that_steps_nothing_takes_part_in_training() -> None:
+    reads = b'import torch\n\ndef gae(td):\n    return f(td[\'rewards\'], td["values"], td["dones"])\n'
+    assert index.trains(reads, contract.load())
+    assert not index.trains(reads.replace(b"'rewards'", b"rewards"), contract.load())
+    assert not index.trains(reads.replace(b"import torch", b"import numpy"), contract.load())

@@ -62,7 +62,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
     known = [*facts.functions, *methods, *([] if script is None else [script])]
     serves = module.project.mentions(
         Path(module.path), contract_words(contract) - set(contract.boundary_keys)
-    )
+    ) or any(_computes_advantages(f, contract) for f in known)
     for function in facts.functions:
         called = ir.Name(function.name)
         is_helper = any(
@@ -98,10 +98,14 @@ def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract:
     local = {f.name: f for f in module.facts.functions}
     spoken = {"step", "backward", *contract.method_names}
     return any(
-        writes_to_rows(f) or ir.names_in(f) & spoken
+        writes_to_rows(f) or ir.names_in(f) & spoken or _computes_advantages(f, contract)
         for function in functions
         for f in (function, *(local[word] for word in ir.names_in(function) & local.keys()))
     )
+
+
+def _computes_advantages(function: ir.FunctionFacts, contract: Contract) -> bool:
+    return ir.strings_in(function).issuperset(contract.advantage_keys)
 
 
 @cache

@@ -58,13 +58,13 @@ class UntruncatedAdvantage(Rule[Trainer]):
         done, *truncations = contract.boundary_keys
         needed = {contract.reward_key, contract.value_key, done}
         known = needed | contract.outputs
-        if not trainer.is_contract:
-            return
         cut_by_done = [p for made_of, p in trainer.advantages if needed <= _keys(made_of) <= known]
         cut_by_done += [p for flag, p in trainer.advantage_kernels if _keys(flag) == {done}]
         if not cut_by_done:
             return
         collectors = [c for key in truncations for c in trainer.collectors(done, key)]
+        if not any(t.is_contract for t in (trainer, *collectors)):
+            return
         if not collectors or any(c.joins(done, key) for c in collectors for key in truncations):
             return
         for place in cut_by_done:

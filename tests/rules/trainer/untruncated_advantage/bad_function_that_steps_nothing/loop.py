@@ -1,0 +1,27 @@
+import torch
+from tensordict import TensorDict
+
+
+class Loop:
+    def __init__(self, policy, env, loss, optimizer):
+        self.policy = policy
+        self.env = env
+        self.loss = loss
+        self.optimizer = optimizer
+
+    def rollout(self, buffer):
+        self.policy.reset_memory()
+        while not buffer.full:
+            o, r, d, t, group = self.env.recv()
+            td = TensorDict({"env_obs": o, "rewards": r}, batch_size=[len(r)])
+            td["training_env_id_start"] = group
+            td["dones"] = d.float()
+            td["truncateds"] = t.float()
+            self.loss.rollout(td, buffer)
+
+    def update(self, buffer):
+        for number in range(4):
+            self.optimizer.zero_grad()
+            self.loss.train(buffer, number).backward()
+            self.optimizer.step()
+            self.policy.clip_weights()
