@@ -717,4 +717,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    # By its name: else a builder's `Subject` would be another class than the one that is looked for here.
+    sys.exit(import_module(f"{__package__}.golden").main())

@@ -1,11 +1,13 @@
 """The code on the pages about the library runs, and proves what the pages claim."""
 
 import re
+import runpy
 import shutil
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,20 +15,38 @@ from checkout import ROOT
 from click.testing import CliRunner
 
 from policyfix.cli import main
+from policyfix.runtime.checkpoints import format_of, read_state
 from policyfix.runtime.modes import reasons
 from policyfix.runtime.training.memory_task import CueRecall
 
 DOCS = ROOT / "docs"
 
 
-def run_blocks(page: str) -> None:
-    """Execute the page's Python blocks one after the other, in one namespace of their own."""
+def run_blocks(page: str) -> dict[str, object]:
+    """Execute the page's Python blocks one after the other, in one namespace of their own, and return it."""
     path = DOCS / page
     text = path.read_text()
-    namespace = {"__name__": path.stem}
+    namespace: dict[str, object] = {"__name__": path.stem}
     for found in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S):
         lines_before = text.count("\n", 0, found.start(1))  # so that a traceback names the page's line
         exec(compile("\n" * lines_before + found[1], path, "exec"), namespace)
+    return namespace
+
+
+def run_commands(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the page's commands of the runtime in this process, in their order; each must exit with 0."""
+    commands = re.findall(r"^(?:\$ )?python -m (policyfix\.runtime.*)$", (DOCS / page).read_text(), re.M)
+    for command in commands:
+        module, *arguments = command.split()
+        if "FOLDER..." in arguments:
+            continue
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__")
+        assert ended.value.code == 0, command
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*found in sys.modules after import of package")
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +57,22 @@ def _seed() -> None:
 @pytest.mark.parametrize("page", ["policies.md", "modes.md"])
 def test_the_code_that_is_shown_runs(page: str) -> None:
     run_blocks(page)
+
+
+def test_a_recording_of_ones_own_is_replayed(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace = run_blocks("golden.md")
+    monkeypatch.setitem(sys.modules, "my_agent", SimpleNamespace(build=namespace["build"]))
+    run_commands("golden.md", monkeypatch)
+    (told,) = re.findall(r"^recorded: (\d+ tensors, 0 over)", (DOCS / "golden.md").read_text(), re.M)
+    assert told in capsys.readouterr().out
+
+
+def test_checkpoints_are_converted(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_blocks("checkpoints.md")
+    run_commands("checkpoints.md", monkeypatch)
+    assert format_of(read_state(tmp_path / "agent.pt")) == "pytorch"
 
 
 @pytest.fixture
