@@ -9,7 +9,6 @@ from torch import Tensor
 from .environment import Step
 
 EMPTY = 255  # all three bytes of an unused token
-CENTRE = 0x11  # (1, 1) of the 3 x 3 window
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class CueRecall:
     memory no policy earns more than 1 / `cues` an episode on average, since all questions look alike; with
     it, 1. The delay is drawn anew each time, so counting steps does not help either.
 
-    Observations are the contract's tokens, uint8 `[tokens, 3]` in a 3 x 3 window: feature k is cue k,
+    Observations are the contract's tokens, uint8 `[tokens, 3]`, in the window's centre: feature k is cue k,
     feature `cues` is the question. Actions are (0, 0), wait, and (1, k), answer k. A group is an equal share
     of the agents; its flags come with the first observation of the next episode.
     """
@@ -48,18 +47,20 @@ class CueRecall:
         delay: tuple[int, int] = (2, 5),
         groups: int = 1,
         tokens: int = 4,
+        window: int = 3,
         seed: int = 0,
     ) -> None:
-        """`delay`: fewest and most steps from the cue to the question; both at least 1.
+        """`delay`: fewest and most steps from the cue to the question, at least 1. `window`: cells a side.
 
         Raises ValueError for sizes that cannot be.
         """
-        if agents % groups or min(agents, groups, tokens) < 1 or cues < 2:
+        if agents % groups or min(agents, groups, tokens) < 1 or cues < 2 or not 1 <= window <= 15:
             raise ValueError(f"cannot build {groups} groups of {agents} agents with {cues} cues")
         if not 1 <= delay[0] <= delay[1]:
             raise ValueError(f"delay must be (fewest, most) with 1 <= fewest <= most, got {delay}")
         self.num_agents, self.cues, self.delay = agents, cues, delay
-        self.obs_width = self.obs_height = 3
+        self.obs_width = self.obs_height = window
+        self._centre = 0x11 * (window // 2)  # x and y in the byte's halves
         self.single_observation_space = Box((tokens, 3))
         self.single_action_space = MultiDiscrete((2, cues))
         self.action_names = ["wait", "answer"]
@@ -87,7 +88,7 @@ class CueRecall:
         shown, asked = self._age[group] == 0, self._age[group] == self._question[group]
         feature = torch.where(asked, self.cues, self._cue[group])
         token = torch.stack(
-            [torch.full_like(feature, CENTRE), feature, torch.full_like(feature, 255)], dim=-1
+            [torch.full_like(feature, self._centre), feature, torch.full_like(feature, 255)], dim=-1
         )
         observations = torch.full(
             (self._size, *self.single_observation_space.shape), EMPTY, dtype=torch.uint8
