@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .agent import PolicyAgent
     from .components import ComponentPolicy
+    from .distributed import DistributedPolicyAgent
     from .memory import StateStore
     from .modes import Mode
     from .nets.gru import MaskedGRU
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ComponentPolicy",
+    "DistributedPolicyAgent",
     "Example",
     "Fast",
     "LatentAttnMed",
@@ -27,6 +30,7 @@ __all__ = [
     "MaskedGRU",
     "MaskedLSTM",
     "Mode",
+    "PolicyAgent",
     "RecurrentPolicy",
     "StateStore",
     "clip_weights",
@@ -37,6 +41,7 @@ __all__ = [
 
 _HOME = {
     "ComponentPolicy": "components",
+    "DistributedPolicyAgent": "distributed",
     "Example": "policies",
     "Fast": "policies",
     "LatentAttnMed": "policies",
@@ -45,6 +50,7 @@ _HOME = {
     "MaskedGRU": "nets.gru",
     "MaskedLSTM": "nets.lstm",
     "Mode": "modes",
+    "PolicyAgent": "agent",
     "RecurrentPolicy": "policy",
     "StateStore": "memory",
     "clip_weights": "weights",

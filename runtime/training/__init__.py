@@ -1,1 +1,7 @@
 """A small recurrent PPO trainer that keeps its side of the contract, and environments to run it on."""
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .memory_task import CueRecall
+from .trainer import PPOConfig, Trainer, evaluate
+
+__all__ = ["CueRecall", "PPOConfig", "Trainer", "evaluate", "load_checkpoint", "save_checkpoint"]

@@ -54,8 +54,9 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize("page", ["policies.md", "modes.md"])
-def test_the_code_that_is_shown_runs(page: str) -> None:
+@pytest.mark.parametrize("page", ["policies.md", "modes.md", "training.md"])
+def test_the_code_that_is_shown_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     run_blocks(page)
 
 
@@ -101,4 +102,4 @@ def test_a_checkpoint_from_before_the_migration_loads(agents: Path) -> None:
 
 def test_switches_are_told_with_their_reasons() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", (DOCS / "modes.md").read_text(), re.M))
-    assert rows == {name: reasons()[name] for name in rows}
+    assert rows == reasons()
