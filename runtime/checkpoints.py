@@ -8,11 +8,12 @@ The formats:
 
 - `policyfix`: `state_dict()` of `Fast`, `LatentAttn*` and `Example` of this package;
 - `pytorch`: that of the reference's agent around its hand-written policy of the same name;
-- `component`: that of the reference's agent around a component graph (YAML `fast`, `latent_attn_*`).
+- `component`: that of the reference's agent around a component graph (YAML `fast`, `latent_attn_*`);
+- `graph`: `state_dict()` of this package's `ComponentPolicy` of such a graph.
 
 A prefix `module.` of DistributedDataParallel is taken off, and so are the `cell.*` entries in which
-PufferLib's wrapper repeats its LSTM. The component graph numbers its action embeddings from row 1, the other
-two from row 0.
+PufferLib's wrapper repeats its LSTM. Component graphs number their action embeddings from row 1, the others
+from row 0.
 """
 
 import argparse
@@ -24,19 +25,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-FORMATS = ("policyfix", "pytorch", "component")
+FORMATS = ("policyfix", "pytorch", "component", "graph")
 
 _PYTORCH, _COMPONENT = "policy.policy.", "policy.components."
 _CORES = {"policyfix": "lstm.", "pytorch": "policy.lstm.", "component": _COMPONENT + "_core_._net."}
+_GRAPHS = ("component", "graph")
 _TABLE, _ACTIVE = (
     "policy.heads.action_embeddings._net.weight",
     "policy.heads.action_embeddings.active_indices",
 )
 
-# What no other format has, and nobody misses: initial weights, and PufferLib's second copy of its LSTM.
-_MADE_AGAIN = ("_initial_weights.", "_clip_bounds.", "cell.", "policy.cell.")
+# What only we have, and nobody misses: initial weights and the names of actions; and PufferLib's second copy
+# of its LSTM.
+_MADE_AGAIN = (
+    "_initial_weights.",
+    "_clip_bounds.",
+    "policy.heads.action_embeddings.names",
+    _COMPONENT + "_action_embeds_.names",
+    "cell.",
+    "policy.cell.",
+)
 
 # Beginnings of names that mean the same, in the order of FORMATS; None where a format has no such thing.
+# A graph of ours differs from the reference's in the core alone.
 _NAMES: tuple[tuple[str, str | None, str | None], ...] = (
     (_CORES["policyfix"], _CORES["pytorch"], _CORES["component"]),
     (_TABLE, _PYTORCH + "action_embeddings.weight", _COMPONENT + "_action_embeds_._net.weight"),
@@ -70,6 +81,10 @@ _NAMES: tuple[tuple[str, str | None, str | None], ...] = (
 def format_of(state: Mapping[str, Any]) -> str:
     """Which of `FORMATS` the names of a state dict are of. Raises ValueError for none of them."""
     names = [name.removeprefix("module.") for name in state]
+    if any(name.startswith(_CORES["policyfix"]) for name in names) and any(
+        name.startswith(_COMPONENT) for name in names
+    ):
+        return "graph"
     for kind in ("component", "pytorch", "policyfix"):
         if any(name.startswith(_CORES[kind]) for name in names):
             return kind
@@ -86,13 +101,21 @@ def rename(name: str, source: str, target: str) -> str | None:
     """
     if name.startswith(_MADE_AGAIN):
         return None
-    at, to = FORMATS.index(source), FORMATS.index(target)
+    if {source, target} <= set(_GRAPHS):
+        old, new = (_CORES["policyfix" if kind == "graph" else "component"] for kind in (source, target))
+        return new + name[len(old) :] if name.startswith(old) else name
     for row in _NAMES:
-        start = row[at]
+        start = _beginning(row, source)
         if start is not None and name.startswith(start):
-            end = row[to]
+            end = _beginning(row, target)
             return None if end is None else end + name[len(start) :]
     raise ValueError(f"{name!r} is no entry of a {source} state dict")
+
+
+def _beginning(row: tuple[str, str | None, str | None], kind: str) -> str | None:
+    if kind == "graph":
+        return row[0] if row[0] == _CORES["policyfix"] else row[2]
+    return row[FORMATS.index(kind)]
 
 
 def convert(state: Mapping[str, Any], target: str) -> dict[str, Tensor]:
@@ -110,11 +133,12 @@ def convert(state: Mapping[str, Any], target: str) -> dict[str, Tensor]:
         name = prefixed.removeprefix("module.")
         new = rename(name, source, target)
         if new is not None:
-            result[new] = _shifted(rename(name, source, "policyfix"), value, source, target)
+            ours = None if {source, target} <= set(_GRAPHS) else rename(name, source, "policyfix")
+            result[new] = _shifted(ours, value, source, target)
         elif not (name.startswith(_MADE_AGAIN) or name == _ACTIVE):
             raise ValueError(f"{name!r} has no counterpart in a {target} state dict")
     attention = _COMPONENT + "obs_latent_query_attn."
-    if target == "component" and not any("obs_latent_self_attn" in name for name in result):
+    if target in _GRAPHS and not any("obs_latent_self_attn" in name for name in result):
         result = {
             name.replace(attention, _COMPONENT + "obs_cross_attn."): value for name, value in result.items()
         }
@@ -123,7 +147,7 @@ def convert(state: Mapping[str, Any], target: str) -> dict[str, Tensor]:
 
 def _shifted(name: str | None, value: Tensor, source: str, target: str) -> Tensor:
     """The action embeddings and the rows of the active ones, from one format's numbering to another's."""
-    by = int(target == "component") - int(source == "component")
+    by = int(target in _GRAPHS) - int(source in _GRAPHS)
     if by and name == _TABLE:
         return value.roll(by, dims=0)
     return value + by if by and name == _ACTIVE else value
@@ -132,18 +156,25 @@ def _shifted(name: str | None, value: Tensor, source: str, target: str) -> Tenso
 def load_state(policy: nn.Module, state: Mapping[str, Any]) -> None:
     """Load a state dict of any of `FORMATS` into a policy of this package, every entry of it.
 
-    What a checkpoint does not say stays as it is: which actions are active, and, while the mode has
-    `environment_normalisation`, the normalisations of latent policies: the reference's are not the
-    environment's. Raises ValueError where names or shapes do not fit, with all of them.
+    What a checkpoint does not say stays as it is: which actions are active, the bounds of clipping per layer,
+    and, while the mode has `environment_normalisation`, the normalisations of latent policies: those of the
+    reference are not the environment's. Raises ValueError where names or shapes do not fit, with all of them.
     """
     own = policy.state_dict()
-    found = convert(state, "policyfix")
-    if own.get(_ACTIVE) is not None and format_of(state) != "policyfix":
+    source, target = format_of(state), format_of(own)
+    if source == target:
+        found = {name.removeprefix("module."): value for name, value in state.items()}
+    else:
+        found = convert(state, target)
+    for name in own.keys() - found.keys():
+        if name.startswith("_clip_bounds."):
+            found[name] = own[name]
+    if own.get(_ACTIVE) is not None and source != target:
         # Which rows are in use: told by the environment that the policy was made for.
         found[_ACTIVE] = own[_ACTIVE]
     mode: Any = getattr(policy, "mode", None)
     norms = "policy.encoder.obs_norm._norm_factors"
-    if norms in own and format_of(state) != "policyfix" and mode.environment_normalisation:
+    if norms in own and source != target and mode.environment_normalisation:
         found[norms] = own[norms]
     try:
         policy.load_state_dict(found, strict=True)

@@ -109,9 +109,13 @@ class ActionEmbedding(nn.Module):
     `active_indices` int64 `[A]` holds the rows of the actions that exist now; before the first activation it
     is empty. The table `_net.weight` `[num_embeddings, E]` has orthogonal rows or columns, scaled so that its
     largest entry is 0.1.
+
+    The buffer `names` uint8 holds all names in the order of their rows, so that a checkpoint of another list
+    of actions finds each its row; where a checkpoint lacks it, the rows are taken as they are.
     """
 
     active_indices: Tensor
+    names: Tensor
 
     def __init__(self, num_embeddings: int = 100, embedding_dim: int = 16, *, first_row: int = 1) -> None:
         """`first_row`: 1 in the component graph, whose row 0 is never used.
@@ -128,7 +132,9 @@ class ActionEmbedding(nn.Module):
         self.rows: dict[str, int] = {}
         self._net = nn.Embedding(num_embeddings, embedding_dim)
         orthogonal_embedding_(self._net.weight)
+        self._active: tuple[str, ...] = ()
         self.register_buffer("active_indices", torch.zeros(0, dtype=torch.int64))
+        self.register_buffer("names", torch.zeros(0, dtype=torch.uint8))
 
     def activate(self, full_action_names: Sequence[str]) -> None:
         """Let the actions of these names ("name_argument") exist, in joint order.
@@ -147,7 +153,9 @@ class ActionEmbedding(nn.Module):
                 f"{len(rows)} different actions for {room} action embeddings: raise num_embeddings to "
                 f"{len(rows) + self.first_row} or more"
             )
-        self.rows = rows
+        self.rows, self._active = rows, tuple(full_action_names)
+        text = bytearray("\n".join(rows).encode())
+        self.names = torch.tensor(text, dtype=torch.uint8, device=self._net.weight.device)
         self.active_indices = torch.tensor(
             [rows[name] for name in full_action_names], dtype=torch.int64, device=self._net.weight.device
         )
@@ -159,8 +167,15 @@ class ActionEmbedding(nn.Module):
         return self._net.weight.index_select(0, self.active_indices)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Take as many active actions as the checkpoint has, so that it loads before any activation."""
-        saved = state_dict.get(f"{prefix}active_indices")
-        if saved is not None and saved.shape != self.active_indices.shape:
-            self.active_indices = self.active_indices.new_empty(saved.shape)
+        """Take the checkpoint's rows for the names that are active here; its active rows where none are."""
+        names = state_dict.get(f"{prefix}names")
+        for name in ("active_indices", "names"):
+            saved = state_dict.setdefault(f"{prefix}{name}", getattr(self, name))
+            if saved.shape != getattr(self, name).shape:
+                setattr(self, name, getattr(self, name).new_empty(saved.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
+        if names is not None and names.numel():
+            known = bytes(names.tolist()).decode().split("\n")
+            self.rows = {name: self.first_row + row for row, name in enumerate(known)}
+            if self._active:
+                self.activate(self._active)

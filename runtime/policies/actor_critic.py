@@ -86,7 +86,7 @@ class ActorCritic(_Critic):
         names = list(full_action_names)
         if not self.mode.embeddings_by_name:
             self.action_embeddings.rows = {}
-            names = [str(row) for row in range(min(len(names), self.action_embeddings._net.num_embeddings))]
+            names = names[: self.action_embeddings._net.num_embeddings]
         self.action_embeddings.activate(names)
 
     def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,11 +94,6 @@ class ActorCritic(_Critic):
 
         Raises RuntimeError where it is not known which actions exist.
         """
-        if not self.action_embeddings.active_indices.numel():
-            raise RuntimeError(
-                "no actions are active: give the environment max_action_args, or call "
-                "activate_action_embeddings before the first forward"
-            )
         logits = self.action_head(torch.relu(self.actor_1(hidden)), self.action_embeddings())
         return logits, self.value(hidden)
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from tensordict import TensorDict
 
 from policyfix.runtime.checkpoints import convert, format_of, load_state, main, rename
+from policyfix.runtime.components import ComponentPolicy, read_config
 from policyfix.runtime.policies import Example, Fast, LatentAttnMed, LatentAttnSmall, LatentAttnTiny
 
 MAXIMA = (0, 1, 3)
@@ -53,7 +54,7 @@ def test_a_component_graph_and_back(kind) -> None:
     assert graph["policy.components._action_embeds_.active_indices"].tolist() == list(range(1, 8))
     assert ("policy.components.obs_cross_attn._q_token" in graph) == (kind is LatentAttnTiny)
     back = convert(graph, "policyfix")
-    own = {k: v for k, v in policy.state_dict().items() if not k.startswith("_initial")}
+    own = {k: v for k, v in policy.state_dict().items() if not k.startswith("_initial") and "names" not in k}
     assert back.keys() == own.keys()
     assert all(torch.equal(back[name], own[name]) for name in own)
     other = build(kind, seed=1)
@@ -76,6 +77,33 @@ def test_a_hand_written_policy_and_back(kind) -> None:
         assert all(torch.equal(both[name], agent[name]) for name in both)
 
 
+def test_actions_find_their_embeddings_in_a_checkpoint_of_another_list() -> None:
+    policy, env = build(Fast), environment()
+    rows = dict(zip(("a_0", "b_0", "b_1", "c_0"), policy.policy.heads.action_embeddings()[:4], strict=True))
+    env.action_names, env.max_action_args = ["b", "new", "a"], [1, 0, 0]
+    other = Fast(env, **SIZES)
+    load_state(other, policy.state_dict())
+    found = dict(zip(("b_0", "b_1", "new_0", "a_0"), other.policy.heads.action_embeddings(), strict=True))
+    for name in ("a_0", "b_0", "b_1"):
+        assert torch.equal(found[name], rows[name])
+    assert not torch.equal(found["new_0"], rows["b_1"])
+
+
+def test_our_component_graph_takes_and_gives_all_of_them() -> None:
+    graph = ComponentPolicy(environment(), **read_config("fast"))
+    policy = Fast(environment())
+    load_state(graph, policy.state_dict())
+    torch.testing.assert_close(outputs(graph)["full_log_probs"], outputs(policy)["full_log_probs"])
+    reference = convert(graph.state_dict(), "component")
+    assert format_of(reference) == "component"
+    other = ComponentPolicy(environment(), **read_config("fast"))
+    load_state(other, reference)
+    torch.testing.assert_close(outputs(other)["values"], outputs(graph)["values"])
+    fresh = Fast(environment())
+    load_state(fresh, graph.state_dict())
+    torch.testing.assert_close(outputs(fresh)["values"], outputs(policy)["values"])
+
+
 def test_what_has_no_counterpart_is_named() -> None:
     latent = convert(build(LatentAttnTiny, mode="reference").state_dict(), "pytorch")
     with pytest.raises(ValueError, match=r"actor_heads.*no counterpart in a component"):
@@ -88,7 +116,7 @@ def test_what_has_no_counterpart_is_named() -> None:
         convert({"weight": torch.zeros(1)}, "policyfix")
     with pytest.raises(ValueError, match=r"'policy\.policy\.cnn9.weight' is no entry of a pytorch"):
         rename("policy.policy.cnn9.weight", "pytorch", "policyfix")
-    with pytest.raises(ValueError, match="must be one of policyfix, pytorch, component"):
+    with pytest.raises(ValueError, match="must be one of policyfix, pytorch, component, graph"):
         convert(build(Fast).state_dict(), "onnx")
 
 

@@ -149,7 +149,7 @@ def test_actions_keep_their_embeddings_by_name(world, step) -> None:
 
 def test_without_known_actions_the_first_forward_says_so(world, step) -> None:
     agent = policies.Fast(world(max_action_args=None))
-    with pytest.raises(RuntimeError, match="no actions are active"):
+    with pytest.raises(RuntimeError, match="no actions: activate_action_embeddings"):
         agent(step(2))
 
 
