@@ -63,6 +63,7 @@ def test_links_commands_and_options_exist(path: Path) -> None:
     context = click.Context(main)
     commands = {name: main.get_command(context, name) for name in COMMANDS}
     options = {option for c in commands.values() if c for p in c.params for option in p.opts}
+    options.add("--nproc-per-node")  # of torchrun
     for module in re.findall(r"-m policyfix\.(runtime[\w.]*)", text):
         path_of_it = ROOT / module.replace(".", "/")
         source = path_of_it / "__main__.py" if path_of_it.is_dir() else path_of_it.with_suffix(".py")
