@@ -16,6 +16,7 @@ from typing import Any
 from policyfix.facts import ir
 from policyfix.index import KNOWLEDGE
 from policyfix.record import record
+from policyfix.sources import is_config
 
 # Bases that add nothing that a rule asks about.
 PLAIN_BASES = frozenset(
@@ -308,10 +309,11 @@ class Project:
         return any(all(word.search(self._data(path)) for word in wanted) for path in others)
 
     def files_that_mention(self, *words: str) -> list[Path]:
-        """The known files whose text holds all of the words, in order of their paths."""
+        """The known Python files whose text holds all of the words, in order of their paths."""
         wanted = [word.encode() for word in words]
         texts = zip(self._known, self._contents, strict=True)
-        return sorted(path.absolute() for path, data in texts if all(word in data for word in wanted))
+        found = (path for path, data in texts if all(word in data for word in wanted))
+        return sorted(path.absolute() for path in found if not is_config(path))
 
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some known file that may import this one holds all of the words: it names the module or a

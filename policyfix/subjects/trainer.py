@@ -12,6 +12,7 @@ from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.subjects.program import (
+    SPECS,
     Code,
     Program,
     codes,
@@ -345,6 +346,36 @@ class Trainer:
         return (v for v in map(_core, self.written(key)) if not is_made_up(v))
 
     @cached_property
+    def stored(self) -> tuple[tuple[KeyWrite, Place], ...]:
+        """Entries of the TensorDicts that are written into rows of an experience buffer, which can hold what
+        its spec names and nothing else; each with the call that makes this spec. Not those that a test on
+        their name decides about."""
+        found: dict[tuple[Place, str | None, Place], tuple[KeyWrite, Place]] = {}
+        for call in self.calls:
+            if call.receiver is None or not call.arguments:
+                continue
+            spec, *others = {_spec_of_rows(o, call.name) for o in options(call.receiver)}
+            given = set(options(call.arguments[0]))
+            if spec is None or others or any(self._drops_entries(c, given) for c in self.calls):
+                continue
+            asked = ir.strings_in(tuple(self._program.tests.get(r.site) for r in call.within))
+            for write in self.trace.of(KeyWrite):
+                if write.tensordict not in given or write.order > call.order or write.key in asked:
+                    continue
+                if not any(Const(write.key) in walk(guard) for guard in write.guards):
+                    found[write.place, write.key, spec] = (write, spec)
+        return tuple(found.values())
+
+    @staticmethod
+    def _drops_entries(call: Invocation, tensordicts: set[Value]) -> bool:
+        """Whether a call may take entries out of one of these TensorDicts."""
+        return (
+            call.name in ("pop", "del_", "select", "exclude", "rename_key_", "clear", "empty")
+            and call.receiver is not None
+            and not tensordicts.isdisjoint(options(call.receiver))
+        )
+
+    @cached_property
     def lost_writes(self) -> tuple[CopyWrite, ...]:
         """Writes into what an index tensor has copied out of a tensor or a TensorDict."""
         return tuple(
@@ -475,6 +506,28 @@ def _receivers(calls: Iterable[Invocation]) -> Iterator[Value]:
     for call in calls:
         if call.receiver is not None:
             yield from options(call.receiver)
+
+
+def _spec_of_rows(written: Value, method: str) -> Place | None:
+    """Where the spec is made, if a method writes entries into rows of a TensorDict made by that spec."""
+    if method in ("update", "update_") and isinstance(written, Term) and written.op in ("index", "td.index"):
+        written, index = written.args[:2]
+        if isinstance(index, Const) and isinstance(index.value, str):
+            return None
+    elif method != "update_at_":
+        return None
+    if not isinstance(written, Term) or written.op != "zero":
+        return None
+    spec = written.args[0]
+    while isinstance(spec, Term) and spec.op in ("expand", "to", "clone", "unsqueeze", "cpu", "cuda"):
+        spec = spec.args[0]
+    match spec:
+        case Term(op="made", args=(Const(value=(str(path), ir.Span() as span)), Const(value=name), *_)) if (
+            name in SPECS
+        ):
+            return Place(path, "", span)
+        case _:
+            return None
 
 
 # Methods of a policy that touch neither its weights nor its memory.

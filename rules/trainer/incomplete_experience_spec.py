@@ -1,27 +1,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import External, LinkedClass
+from policyfix.project import External, FunctionRef, LinkedClass, Module
 from policyfix.rule import Finding, Rule
-from policyfix.subjects import Factory, PolicyClass
+from policyfix.subjects import Factory, PolicyClass, Trainer
 from policyfix.subjects.factory import class_of
-from policyfix.trace import KeyRead, KeyWrite
+from policyfix.subjects.program import script_of
+from policyfix.trace import KeyRead, KeyWrite, Place
 from policyfix.values import is_tensordict, key_of
 
 
-class IncompleteExperienceSpec(Rule[PolicyClass | Factory]):
-    """A policy reads an entry in training that its experience spec does not ask for.
+class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
+    """The experience spec misses an entry that the policy reads in training, or that the trainer stores.
 
     ## What it does
     Reports an entry that forward certainly reads in training, that forward does not write itself, and that
     the spec does not name: the policy's own, or that of the module around the factory that builds it. It is
     silent where a file that asks for the spec speaks of the entry too.
 
+    Reports an entry that a trainer writes into rows of its experience buffer, and that neither the spec that
+    the buffer is made by names, nor any policy's of the project.
+
     ## Why it matters
     The trainer keeps what the spec names, and gives forward nothing else in training. Rollouts work, and so
-    does every test that calls forward with the environment's TensorDict; the first minibatch raises.
+    does every test that calls forward with the environment's TensorDict; the first minibatch raises. What is
+    stored beside the spec is worse: `buffer[rows].update(...)` takes it, keeps nothing, and says nothing.
 
     ## Example
     ```python
@@ -56,9 +63,12 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory]):
     code = "PF604"
     name = "incomplete-experience-spec"
 
-    def check(self, subject: PolicyClass | Factory) -> Iterator[Finding]:
+    def check(self, subject: PolicyClass | Factory | Trainer) -> Iterator[Finding]:
         method = subject.contract.spec_method
         if method is None:
+            return
+        if isinstance(subject, Trainer):
+            yield from self._unkept(subject)
             return
         if isinstance(subject, PolicyClass):
             asking: LinkedClass = subject.cls
@@ -99,6 +109,19 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory]):
                     subject,
                 )
 
+    def _unkept(self, trainer: Trainer) -> Iterator[Finding]:
+        named = {spec: _laid_out(spec, trainer) for _, spec in trainer.stored}
+        for write, spec in trainer.stored:
+            names = named[spec]
+            if write.key is None or names is None or write.key in names:
+                continue
+            if not _is_set_elsewhere(write.key, write.place, trainer.module):
+                yield self.finding(
+                    write.place,
+                    f'"{write.key}" goes into rows of the experience, and no spec names it: it is not kept',
+                    trainer,
+                )
+
 
 _SPECS = frozenset(
     External(f"{module}.{name}")
@@ -108,13 +131,76 @@ _SPECS = frozenset(
 _OPTIONS = frozenset({"shape", "device", "data_cls", "step_mdp_static", "batch_size"})
 
 
+def _laid_out(spec: Place, trainer: Trainer) -> frozenset[str] | None:
+    """All that the spec which is made at a place can name; None where that is not written in the project."""
+    module = trainer.module.project.module(Path(spec.path))
+    if module is None:
+        return None
+    for function in _functions(module):
+        for node in function.nodes:
+            if isinstance(node, ir.Call) and node.span == spec.span:
+                return _entries(node, function, module, trainer.contract)
+    return None
+
+
+def _is_set_elsewhere(key: str, here: Place, module: Module) -> bool:
+    """Whether the project sets or deletes an entry of this name elsewhere: the buffer may get it there,
+    beside its spec."""
+    project = module.project
+    for path in (p for quote in "\"'" for p in project.files_that_mention(f"{quote}{key}{quote}")):
+        found = project.module(path)
+        if found is None:
+            return True
+        is_file_of_it = path == Path(here.path).absolute()
+        for function in _functions(found):
+            for node in function.nodes:
+                line = getattr(node, "span", here.span).line
+                if not (is_file_of_it and line == here.span.line) and _sets(node, key, function):
+                    return True
+    return False
+
+
+def _sets(node: object, key: str, function: ir.FunctionFacts) -> bool:
+    """Whether a statement or a call sets, or deletes, an entry of this name in something that is no dict."""
+    match node:
+        case ir.Assign(targets=targets) | ir.Delete(targets=targets):
+            owners = [t.value for t in targets if isinstance(t, ir.Subscript) and ir.Literal(key) in t.items]
+        case ir.Call(
+            function=ir.Attribute(value=owner, name="set" | "setdefault" | "pop" | "del_"),
+            arguments=(ir.Argument(value=ir.Literal(value=name)), *_),
+        ) if name == key:
+            owners = [owner]
+        case _:
+            return False
+    dicts = [
+        target
+        for n in function.nodes
+        if isinstance(n, ir.Assign) and isinstance(n.value, ir.Mapping)
+        for target in n.targets
+    ]
+    return any(owner not in dicts for owner in owners)
+
+
+def _functions(module: Module) -> list[ir.FunctionFacts]:
+    """The functions and methods of a file, and what it runs on import."""
+    facts = module.facts
+    script = script_of(module)
+    methods = [f for c in facts.classes for f in c.functions]
+    return [*facts.functions, *methods, *([] if script is None else [script])]
+
+
 def _named(cls: LinkedClass, method: str) -> frozenset[str] | None:
     """The entries that a spec names; None where they are not all written there."""
     found = cls.find(method)
     if found is None or found[0].decorators or cls.unknown or cls.is_rebuilt:
         return None
     function, owner = found
-    names: set[str] = set()
+    return _returned(function, owner.module)
+
+
+def _returned(function: ir.FunctionFacts, module: Module) -> frozenset[str] | None:
+    """The entries that a function which returns a spec names in it."""
+    names: frozenset[str] = frozenset()
     returned = [node.value for node in function.nodes if isinstance(node, ir.Return)]
     for value in returned:
         if isinstance(value, ir.Name):
@@ -123,26 +209,95 @@ def _named(cls: LinkedClass, method: str) -> frozenset[str] | None:
             if uses != 2 or len(made) != 1:
                 return None
             value = made[0]
-        inner = _entries(value, owner)
+        inner = _entries(value, function, module)
         if inner is None:
             return None
         names |= inner
-    return frozenset(names) if returned else None
+    return names if returned else None
 
 
-def _entries(spec: ir.Expr, owner: LinkedClass) -> set[str] | None:
-    """The keys of `Composite(key=...)` and `Composite({"key": ...})`."""
-    if not isinstance(spec, ir.Call) or owner.module.resolve(spec.function) not in _SPECS:
+def _entries(
+    spec: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract | None = None
+) -> frozenset[str] | None:
+    """The keys of `Composite(key=...)` and `Composite({"key": ...})`; with a contract, also those that are
+    taken over from other specs."""
+    if not isinstance(spec, ir.Call) or module.resolve(spec.function) not in _SPECS:
         return None
     names: set[str] = set()
     for argument in spec.arguments:
         if argument.keyword is not None:
-            names.add(argument.keyword)
+            names |= {argument.keyword} - _OPTIONS
         elif isinstance(argument.value, ir.Mapping) and not argument.star:
-            for key in argument.value.keys:
-                if not isinstance(key, ir.Literal) or not isinstance(key.value, str):
+            for key, value in zip(argument.value.keys, argument.value.values, strict=True):
+                if isinstance(key, ir.Literal) and isinstance(key.value, str):
+                    names.add(key.value)
+                    continue
+                inner = None
+                if key is None and contract is not None:
+                    inner = _taken_over(value, function, module, contract)
+                if inner is None:
                     return None
-                names.add(key.value)
+                names |= inner
         else:
             return None
-    return names - _OPTIONS
+    return frozenset(names)
+
+
+def _taken_over(
+    spread: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract
+) -> frozenset[str] | None:
+    """The keys of another spec that is spread into one: `**dict(other.items())`."""
+    match spread:
+        case ir.Call(
+            function=ir.Name(id="dict"),
+            arguments=(
+                ir.Argument(
+                    value=ir.Call(function=ir.Attribute(value=ir.Name() as other, name="items"), arguments=())
+                ),
+            ),
+        ):
+            pass
+        case _:
+            return None
+    made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (other,)]
+    read = [
+        n
+        for n in function.nodes
+        if isinstance(n, ir.Attribute) and n.value == other and n.name in ("items", "keys", "values")
+    ]
+    if not made or len(made) + len(read) != sum(node == other for node in function.nodes):
+        return None
+    names: set[str] = set()
+    for value in made:
+        match value:
+            case ir.Call(function=ir.Name() as callee):
+                symbol = module.resolve(callee)
+                if not isinstance(symbol, FunctionRef):
+                    return None
+                inner = _returned(symbol.facts, symbol.module)
+            case ir.Call(function=ir.Attribute(name=method)) if method == contract.spec_method:
+                inner = _asked_for(method, module)
+            case _:
+                return None
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)
+
+
+def _asked_for(method: str, module: Module) -> frozenset[str] | None:
+    """What the specs of all policies of the project name together."""
+    project = module.project
+    names: frozenset[str] | None = None
+    for path in project.files_that_mention(f"def {method}("):
+        found = project.module(path)
+        if found is None:
+            return None
+        for cls in found.facts.classes:
+            for function in cls.functions:
+                if function.name == method:
+                    inner = _named(project.link(cls, found), method)
+                    if inner is None:
+                        return None
+                    names = inner | (names or frozenset())
+    return names
