@@ -16,7 +16,7 @@ from checkout import ROOT
 from click.testing import CliRunner
 
 from policyfix.cli import main
-from policyfix.runtime.checkpoints import format_of, read_state
+from policyfix.runtime.checkpoints import FORMATS, format_of, read_state
 from policyfix.runtime.modes import reasons
 from policyfix.runtime.training.memory_task import CueRecall
 
@@ -121,6 +121,10 @@ def test_a_checkpoint_from_before_the_migration_loads(agents: Path) -> None:
     assert CliRunner().invoke(main, ["apply", "--isolated", str(agents)]).exit_code == 1  # PF206 is left
     shutil.rmtree(agents / "__pycache__", ignore_errors=True)  # a rewrite within one second looks unchanged
     run_blocks("migrating.md")
+
+
+def test_every_format_of_checkpoints_is_told() -> None:
+    assert re.findall(r"^\| `(\w+)` \|", (DOCS / "checkpoints.md").read_text(), re.M) == list(FORMATS)
 
 
 def test_switches_are_told_with_their_reasons() -> None:
