@@ -5,6 +5,7 @@ checkout.
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from policyfix.runtime.components import ComponentPolicy, read_config
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/data/golden"
-WHOLE = ROOT.parent / "shared/golden"
+WHOLE = Path(os.environ.get("POLICYFIX_GOLDEN", ROOT.parent / "shared/golden"))
 FAST = SMALL / "component_fast"
 
 
