@@ -137,7 +137,10 @@ def _build_component(meta: Mapping[str, Any]) -> Subject:
     policy = ComponentPolicy(
         environment(meta), mode="reference", **(config | meta["config"]["constructor_overrides"])
     )
-    recorded = meta.get("clip", {}).get("results", {}).get("0.05", {}).get("components", {})
+    results = meta.get("clip", {}).get("results", {}).values()
+    recorded: Mapping[str, Any] = next(
+        (result["components"] for result in results if result.get("components")), {}
+    )
     if recorded and policy._clip_bounds is not None:
         # Bounds stem from the initial weights, which the recorded ones are no more.
         for position, name in enumerate(policy._clip_bounds.names):

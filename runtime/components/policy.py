@@ -13,6 +13,7 @@ from torch import Tensor
 from ..modes import Mode, resolve_mode
 from ..nets.initialisation import initialise_lstm_
 from ..nets.lstm import MaskedLSTM
+from ..policies.environment import action_names
 from ..policy import RecurrentPolicy
 from ..weights import LayerBounds
 from .graph import ACTION, VALUE, ComponentGraph
@@ -71,7 +72,8 @@ class ComponentPolicy(RecurrentPolicy):
 
         Args:
             env: as `RecurrentPolicy` takes it, with `obs_width`, `obs_height` and `feature_normalizations`
-                (feature id -> divisor), and `max_action_args`.
+                (feature id -> divisor). Where it tells its actions (`max_action_args`, or a Discrete space,
+                and `action_names`) they are activated here.
             components: name -> config; see `ComponentGraph`.
             observations: `obs_key`, the name of the observations in the trainer's spaces; nothing depends
             on it. clip_range: a layer's weights are clipped to this share of its largest initial weight; 0:
@@ -89,12 +91,13 @@ class ComponentPolicy(RecurrentPolicy):
         unknown += sorted(f"observations.{key}" for key in observations or {} if key != "obs_key")
         if unknown and switches.strict_components:
             raise ValueError(f"the agent config has unknown keys: {', '.join(unknown)}")
+        names = action_names(env)
         setting = Setting(
             obs_shape=tuple(env.single_observation_space.shape),
             obs_width=int(env.obs_width),
             obs_height=int(env.obs_height),
             feature_normalizations={int(id_): float(n) for id_, n in env.feature_normalizations.items()},
-            joint_actions=_joint_actions(env),
+            joint_actions=len(names),
             mode=switches,
         )
         graph = ComponentGraph(components, setting)
@@ -112,15 +115,8 @@ class ComponentPolicy(RecurrentPolicy):
             analyze_weights_interval=analyze_weights_interval,
             memory_slots=memory_slots,
         )
-        names = getattr(env, "action_names", None)
-        if names is not None and getattr(env, "max_action_args", None) is not None:
-            graph.activate_action_embeddings(
-                [
-                    f"{name}_{argument}"
-                    for name, maximum in zip(names, env.max_action_args, strict=True)
-                    for argument in range(int(maximum) + 1)
-                ]
-            )
+        if names:
+            graph.activate_action_embeddings(names)
         self.components_with_memory = [graph.core_name]
         layers = self._weighted_layers()
         others = {name for name, module in self.named_modules() if isinstance(module, torch.nn.Linear)}
@@ -213,10 +209,3 @@ class ComponentPolicy(RecurrentPolicy):
         metrics = super().compute_weight_metrics(delta, epoch)
         chosen = {f"{name}.weight" for name, part in self._weighted_layers().items() if part.analyze_weights}
         return [record for record in metrics if record["name"] in chosen] if chosen else metrics
-
-
-def _joint_actions(env: Any) -> int:
-    maxima = getattr(env, "max_action_args", None)
-    if maxima is not None:
-        return sum(int(maximum) + 1 for maximum in maxima)
-    return int(getattr(env.single_action_space, "n", 0))

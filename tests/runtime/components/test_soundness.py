@@ -1,5 +1,6 @@
 """What the sound mode promises for any environment, observation and device."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -225,9 +226,22 @@ def test_actions_keep_their_embeddings_by_name(fast, tokens_env, tokens_batch, c
     torch.testing.assert_close(after[:, 0] / after[:, 1], before[:, 6] / before[:, 0])
 
 
+def test_actions_of_a_discrete_space_need_no_table(
+    config, tokens_env, tokens_batch, component_policy
+) -> None:
+    env = tokens_env()
+    env.single_action_space, env.action_names = SimpleNamespace(n=5), [*"abcde"]
+    policy = component_policy(env, config)
+    td = policy(tokens_batch(3, env=env))
+    assert td["full_log_probs"].shape == (3, 5)
+    assert td["actions"].shape == (3,)
+    out = policy(tokens_batch(3, 2, env=env), action=torch.tensor([[0, 4]] * 3))
+    torch.testing.assert_close(out["act_log_prob"][:, 1], out["full_log_probs"][:, 1, 4])
+
+
 def test_a_policy_without_actions_says_so(fast, tokens_env, tokens_batch) -> None:
     env = tokens_env()
-    del env.action_names
+    del env.max_action_args
     with pytest.raises(RuntimeError, match="activate_action_embeddings"):
         ComponentPolicy(env, **fast)(tokens_batch(2, env=env))
 
