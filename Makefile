@@ -13,7 +13,7 @@ demo: .venv/demo.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/demo.sh
 
 test: .venv/dev.installed
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto
 
 # make rule CODE=PF599 NAME=frozen-normaliser FAMILY=network [FIX=safe|unsafe|none] [PROBE=1]
 rule:
