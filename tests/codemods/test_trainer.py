@@ -15,7 +15,7 @@ FIXED = {
     "PF601": sorted((CASES / "missing_memory_reset").glob("bad_*.py")),
     "PF602": sorted((CASES / "missing_clip_call").glob("bad_*.py")),
 }
-# A wrapper that may not have the method, a rollout without a loop of its own, a helper that is given no policy.
+# A wrapper that may not have the method, a rollout without a loop of its own, a helper without a policy.
 REFUSED = {"bad_compiled_and_wrapped.py", "bad_rollout_in_a_helper.py", "bad_step_in_a_helper.py"}
 
 
