@@ -81,10 +81,20 @@ class BoxEncoder(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
         cells = F.relu(self.first(self.box, self.cnn1, observations, self.max_vec.flatten()))
-        cells = F.relu(self.cnn2(cells))
+        cells = F.relu(_convolve_whole(self.cnn2, cells))
         return F.relu(self.encoded_obs(F.relu(self.fc1(cells.flatten(1)))))
 
     @torch.no_grad()
     def update_normalization_tensor(self, factors: Tensor) -> None:
         """Divide by `factors` float `[256]`, by feature id, from now on."""
         self.max_vec.copy_(factors[: self.max_vec.numel()].view_as(self.max_vec))
+
+
+def _convolve_whole(convolution: nn.Conv2d, cells: Tensor) -> Tensor:
+    """`convolution(cells)`; one product of matrices where the kernel is as large as the map."""
+    if tuple(cells.shape[2:]) != tuple(convolution.kernel_size):
+        out: Tensor = convolution(cells)
+        return out
+    # Channels last, as the cells lie in memory: it is the weights that are laid out anew.
+    weight = convolution.weight.permute(0, 2, 3, 1).flatten(1)
+    return F.linear(cells.permute(0, 2, 3, 1).flatten(1), weight, convolution.bias)[..., None, None]
