@@ -60,9 +60,10 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
     script = script_of(module)
     methods = [f for c in facts.classes for f in c.functions]
     known = [*facts.functions, *methods, *([] if script is None else [script])]
-    serves = module.project.mentions(
+    speaks = module.project.mentions(
         Path(module.path), contract_words(contract) - set(contract.boundary_keys)
-    ) or any(_computes_advantages(f, contract) for f in known)
+    )
+    serves = speaks or any(_computes_advantages(f, contract) for f in known)
     for function in facts.functions:
         called = ir.Name(function.name)
         is_helper = any(
@@ -82,6 +83,10 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
             entries = tuple((f, linked) for f in cls.functions if writes_to_rows(f))
         elif _takes_part(cls.functions, module, contract):
             entries = tuple(_entries(linked))
+            if not speaks:  # what writes to rows is read by itself there, whoever calls it
+                entries += tuple(
+                    (f, linked) for f in cls.functions if writes_to_rows(f) and (f, linked) not in entries
+                )
         else:
             continue
         if linked.is_module:  # its methods train it, where any of them does
