@@ -285,7 +285,7 @@ class StateStore(nn.Module):
 
     def _is_full(self, group: Tensor) -> bool:
         """Whether a CPU store has no slot for `group`. CPU memory is read in place: nothing is waited for."""
-        used = self.group_rows.numpy() > 0  # policyfix: ignore[PF701] -- only asked of a store on the CPU
+        used = self.group_rows.numpy() > 0
         return bool(used.all()) and int(group.numpy()[0]) not in self.group_ids.numpy()
 
     def _allocate(self, slots: int, rows: int) -> None:

@@ -352,11 +352,12 @@ class RecurrentPolicy(nn.Module):
         """Features `[B*T, input_size]`. The net gets a copy, so it cannot alter the trainer's buffer."""
         net: Any = self.policy
         rows = observations.flatten(0, 1)
-        if self._remaps or getattr(net, "writes_observations", True):
-            rows = rows.clone(memory_format=torch.contiguous_format)
         if self._remaps:
+            rows = rows.clone(memory_format=torch.contiguous_format)
             attributes = self._feature_remap.index_select(0, rows[..., 1].flatten().long())
             rows[..., 1] = attributes.view(rows.shape[:-1])
+        elif getattr(net, "writes_observations", True):
+            rows = rows.clone(memory_format=torch.contiguous_format)
         features: Tensor = (
             net.encode_observations(rows, state)
             if self._encode_takes_state
