@@ -65,6 +65,7 @@ class Module:
     facts: ir.ModuleFacts
     project: Project
     name: str | None = None
+    subjects: dict[object, Any] = field(default_factory=dict, repr=False)  # what it holds, by contract
     _members: dict[str, Symbol] = field(default_factory=dict, repr=False)
 
     @property

@@ -18,5 +18,5 @@ __all__ = ["AgentConfig", "Factory", "Mode", "PolicyClass", "Subject", "Trainer"
 def find(project: Project, module: Module, contract: Contract) -> Iterator[Subject]:
     """The subjects that a file defines."""
     yield from policies(project, module, contract)
-    yield from trainers(project, module, contract)
+    yield from trainers(module, contract)
     yield from factories(project, module, contract)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import LinkedClass, Module, Project
+from policyfix.project import LinkedClass, Module
 from policyfix.record import record
 from policyfix.subjects.program import (
     SPECS,
@@ -408,7 +408,7 @@ class Trainer:
         for path in project.files_that_mention(*keys):
             module = project.module(path)
             if module is not None and path != Path(self.path).absolute():
-                for other in trainers(project, module, self.contract):
+                for other in trainers(module, self.contract):
                     if all(map(other.brings, keys)):
                         yield other
 
@@ -599,7 +599,10 @@ def _is_optimizer(value: Value) -> bool:
     return isinstance(value, Term) and (is_optimizer_class(value.op) or value.op == "optimizer")
 
 
-def trainers(project: Project, module: Module, contract: Contract) -> Iterator[Trainer]:
-    """The code of a file that takes part in training."""
-    for code in codes(module, contract):
-        yield Trainer(code, contract)
+def trainers(module: Module, contract: Contract) -> tuple[Trainer, ...]:
+    """The code of a file that takes part in training: always the same ones, which find out once what they are
+    asked."""
+    found = module.subjects.get(contract)
+    if found is None:
+        found = module.subjects[contract] = tuple(Trainer(code, contract) for code in codes(module, contract))
+    return found  # type: ignore[no-any-return]
