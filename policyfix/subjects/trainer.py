@@ -602,7 +602,7 @@ def _is_optimizer(value: Value) -> bool:
 def trainers(module: Module, contract: Contract) -> tuple[Trainer, ...]:
     """The code of a file that takes part in training: always the same ones, which find out once what they are
     asked."""
-    found = module.subjects.get(contract)
+    found: tuple[Trainer, ...] | None = module.subjects.get(contract)
     if found is None:
         found = module.subjects[contract] = tuple(Trainer(code, contract) for code in codes(module, contract))
-    return found  # type: ignore[no-any-return]
+    return found
