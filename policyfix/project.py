@@ -7,7 +7,7 @@ something that the base might add is then unknown too, and rules stay silent.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -298,23 +298,17 @@ class Project:
     def classes_called(self, name: str) -> list[LinkedClass]:
         """The module-level classes of that name in known files."""
         header = re.compile(rb"^class[ \t]+%s\b" % re.escape(name).encode(), re.MULTILINE)
-        modules = [self.module(path) for path in self._known if header.search(self._data(path))]
+        modules = [self.module(path) for path, data in self._holding(name) if header.search(data)]
         symbols = [module.member(name) for module in modules if module is not None]
         return [symbol for symbol in symbols if isinstance(symbol, LinkedClass)]
 
     def others_mention(self, path: str, *words: str) -> bool:
         """Whether some known file other than this one holds all of the names."""
-        here = Path(path).absolute()
-        wanted = [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
-        others = (path for path in self.files_that_mention(*words) if path != here)
-        return any(all(word.search(self._data(path)) for word in wanted) for path in others)
+        return self._others_speak(path, words)
 
     def files_that_mention(self, *words: str) -> list[Path]:
         """The known Python files whose text holds all of the words, in order of their paths."""
-        wanted = [word.encode() for word in words]
-        texts = zip(self._known, self._contents, strict=True)
-        found = (path for path, data in texts if all(word in data for word in wanted))
-        return sorted(path.absolute() for path in found if not is_config(path))
+        return sorted(path.absolute() for path, _ in self._holding(*words) if not is_config(path))
 
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some known file that may import this one holds all of the words: it names the module or a
@@ -322,10 +316,21 @@ class Project:
         here = Path(path).absolute()
         packages = {p.name for p in here.parents if p / "__init__.py" in self._files} | {here.parent.name}
         modules = b"|".join(re.escape(name).encode() for name in {here.stem, *packages} if name)
-        patterns = [re.compile(rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)]
-        patterns += [re.compile(rb"\b%s\b" % re.escape(word).encode()) for word in words]
+        return self._others_speak(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
+
+    def _others_speak(self, path: str, words: tuple[str, ...], *patterns: bytes) -> bool:
+        """Whether some known file other than this one holds all of the names, and the patterns."""
+        here = Path(path).absolute()
+        names = (rb"\b%s\b" % re.escape(word).encode() for word in words)
+        searches = [re.compile(pattern).search for pattern in (*names, *patterns)]
+        texts = (data for other, data in self._holding(*words) if other.absolute() != here)
+        return any(all(search(data) for search in searches) for data in texts)
+
+    def _holding(self, *words: str) -> Iterator[tuple[Path, bytes]]:
+        """The known files whose text holds all of the words, with their texts."""
+        wanted = [word.encode() for word in words]
         texts = zip(self._known, self._contents, strict=True)
-        return any(all(p.search(data) for p in patterns) for other, data in texts if other.absolute() != here)
+        return ((path, data) for path, data in texts if all(word in data for word in wanted))
 
     @cached_property
     def _files(self) -> frozenset[Path]:

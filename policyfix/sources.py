@@ -85,9 +85,7 @@ def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: 
     """Python files and agent configs under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
-    real = cache(
-        os.path.realpath
-    )  # of folders: asking the way up again for each file takes as long as the walk
+    real = cache(os.path.realpath)  # of folders: to ask it of every file takes as long as the walk
     for path in paths:
         if walk.force_exclude and walk.excludes(path):
             continue

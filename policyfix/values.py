@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from policyfix.facts import ir
 from policyfix.project import External, LinkedClass, Module, Symbol
@@ -239,14 +239,13 @@ PARTS = frozenset({"index", "each"})  # an element or a slice of something
 _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])
 
 
-def parts(value: Value) -> Iterator[Value]:
+def parts(value: Value) -> Collection[Value]:
     """What a value is directly made of."""
     if isinstance(value, Term):
-        yield from value.args
-    elif isinstance(value, Group):
-        yield from value.items
-    elif isinstance(value, Either):
-        yield from value.options
+        return value.args
+    if isinstance(value, Group):
+        return value.items
+    return value.options if isinstance(value, Either) else ()
 
 
 def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[Value]:
@@ -259,14 +258,8 @@ def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[
             continue
         seen.add(current)
         yield current
-        kind = type(current)  # asked a million times: nothing derives from these
-        if kind is Term:
-            if enter is None or enter(current):  # type: ignore[arg-type]
-                todo.extend(current.args)  # type: ignore[union-attr]
-        elif kind is Group:
-            todo.extend(current.items)  # type: ignore[union-attr]
-        elif kind is Either:
-            todo.extend(current.options)  # type: ignore[union-attr]
+        if not isinstance(current, Term) or enter is None or enter(current):
+            todo.extend(parts(current))
 
 
 def is_keyword(value: Value) -> bool:
@@ -445,7 +438,7 @@ def is_fresh_state(value: Value, core: Term | None = None) -> bool:
         if current in seen:
             continue
         seen.add(current)
-        if isinstance(current, (Either, Group)) and any(True for _ in parts(current)):
+        if isinstance(current, (Either, Group)) and parts(current):
             todo.extend(parts(current))
         elif isinstance(current, Term) and core is not None and _is_state_of(current, core):
             continue

@@ -662,7 +662,7 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
     counts actions as the contract does. Everything else is not worth following."""
     if cls.find(contract.to_index) is not None:
         return True
-    if any(base.is_called(contract.policies) for base in cls.linked):
+    if policy_of(cls, contract).is_listed:
         return True
     words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
     return cls.inherits(contract.base) or any(

@@ -65,12 +65,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
     )
     serves = speaks or any(_computes_advantages(f, contract) for f in known)
     for function in facts.functions:
-        called = ir.Name(function.name)
-        is_helper = any(
-            called in ir.nodes(other.body)
-            for other in known
-            if other is not function and function.name in ir.names_in(other)
-        )
+        is_helper = any(_names_in(other)[function.name] for other in known if other is not function)
         if (
             writes_to_rows(function)
             if not serves
