@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
+from typing import Any
 
 import click
 
@@ -22,6 +24,16 @@ COMMANDS = {
 
 class _Commands(click.Group):
     """Loads a command's module only when the command is run: `--help` stays fast and needs nothing."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs as the program, which has its process to itself."""
+        gc.set_threshold(100_000)  # what is loaded at the start stays: a tenth of that time went into looking
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            # The process ends here. To take all that a check made apart, piece by piece, before its memory is
+            # given back as a whole took a tenth of the time.
+            gc.freeze()
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
