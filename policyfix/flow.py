@@ -780,8 +780,8 @@ class Run:
         roots = set(storage(container))
         # What was there before tells attributes apart that were built alike: two buffers of zeros.
         told = {root for root in roots if isinstance(root, Term) and root.op == "earlier"} or roots
-        for (thing, name), held in list(self._state.heap.items()):
-            if thing.kind == "instance" and any(o in told for o in options(held)):
+        for (thing, name), held in self._state.heap.items():
+            if thing.kind == "instance" and not told.isdisjoint(options(held)):
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
         if any(isinstance(r, Term) and r.op in ("parameter", "attribute") for r in roots):
             self._escape([value], span)
@@ -1087,7 +1087,7 @@ class Run:
 
     def _call(self, node: ir.Call) -> Value:
         function = node.function
-        if function == ir.Name("super"):
+        if isinstance(function, ir.Name) and function.id == "super":
             return self._super()
         if isinstance(function, ir.Attribute):
             callee = self._get_attribute(self._eval(function.value), function.name)
@@ -1481,8 +1481,9 @@ def _either_of(contents: list[dict[K, Value]]) -> dict[K, Value]:
     joined = dict(first)
     for other in others:
         for name, value in other.items():
-            held = joined.get(name, value)
-            joined[name] = held if held is value else either([held, value])
+            held = joined.setdefault(name, value)
+            if held is not value:
+                joined[name] = either([held, value])
     return joined
 
 

@@ -213,7 +213,10 @@ Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
 # A method and the class that defines it.
 Found = tuple[ir.FunctionFacts, LinkedClass]
 
-# Up to the dot, what an attribute is given a value of: any name but `self` alone.
+# An attribute that is given a value: in an assignment, a tuple of targets or a loop; what a comment says
+# counts too. What follows a `=` is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
+_STORE = re.compile(rb"\.(?<![^\w.]self\.)(\w+)[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))")
+# Up to its dot, what it is an attribute of: any name but `self` alone.
 _OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
 
 # How a file becomes facts: None where there is no such file or it cannot be read.
@@ -240,7 +243,7 @@ class Project:
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}
         self._said: dict[bytes, bool] = {}
-        self._assigned: dict[str, bool] = {}
+        self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
         self.absent: set[Path] = set()  # files that an import might have meant, or that were only glanced at
@@ -264,16 +267,16 @@ class Project:
 
     def assigns(self, attribute: str) -> bool:
         """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
-        # In an assignment, a tuple of targets or a loop; what a comment says counts too. What follows a `=`
-        # is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
-        if attribute not in self._assigned:
-            store = re.compile(rb"\.%s[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))" % attribute.encode())
-            self._assigned[attribute] = any(
-                _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
-                for data in self._contents
-                for found in store.finditer(data)
-            )
-        return self._assigned[attribute]
+        return attribute.encode() in self._assigned
+
+    @cached_property
+    def _assigned(self) -> frozenset[bytes]:
+        return frozenset(
+            found[1]
+            for data in self._contents
+            for found in _STORE.finditer(data)
+            if _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
+        )
 
     def says(self, pattern: bytes, part: bytes = b"") -> bool:
         """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
@@ -326,11 +329,15 @@ class Project:
         texts = (data for other, data in self._holding(*words) if other.absolute() != here)
         return any(all(search(data) for search in searches) for data in texts)
 
-    def _holding(self, *words: str) -> Iterator[tuple[Path, bytes]]:
+    def _holding(self, *words: str) -> list[tuple[Path, bytes]]:
         """The known files whose text holds all of the words, with their texts."""
-        wanted = [word.encode() for word in words]
-        texts = zip(self._known, self._contents, strict=True)
-        return ((path, data) for path, data in texts if all(word in data for word in wanted))
+        if words not in self._held_by:
+            texts = list(zip(self._known, self._contents, strict=True))
+            for word in words:
+                part = word.encode()
+                texts = [(path, data) for path, data in texts if part in data]
+            self._held_by[words] = texts
+        return self._held_by[words]
 
     @cached_property
     def _files(self) -> frozenset[Path]:

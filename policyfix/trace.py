@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from policyfix.facts import ir
 from policyfix.record import record
@@ -21,7 +21,7 @@ class Place:
     function: ir.FunctionFacts | None = None  # the function that it stands in
 
 
-@record()
+@record(eq=False)
 class KeyRead:
     tensordict: Value
     key: str
@@ -29,7 +29,7 @@ class KeyRead:
     order: int
 
 
-@record()
+@record(eq=False)
 class KeyWrite:
     """`key` is None where it is computed; `guards` are the undecided tests around it."""
 
@@ -41,7 +41,7 @@ class KeyWrite:
     guards: tuple[Value, ...] = ()
 
 
-@record()
+@record(eq=False)
 class Store:
     """A value kept on an instance, directly or inside a container that it holds."""
 
@@ -53,7 +53,7 @@ class Store:
     registered: bool = False  # as a buffer, a parameter or a module
 
 
-@record()
+@record(eq=False)
 class InPlace:
     """A tensor overwritten in place; `mask` is the index of a subscript store."""
 
@@ -68,7 +68,7 @@ class InPlace:
     tracked: bool = True  # autograd records
 
 
-@record()
+@record(eq=False)
 class CoreCall:
     core: Term
     input: Value
@@ -82,7 +82,7 @@ class CoreCall:
         return self.core.op.removeprefix("new:")
 
 
-@record()
+@record(eq=False)
 class Compared:
     left: Value
     operator: str
@@ -92,7 +92,7 @@ class Compared:
     order: int
 
 
-@record()
+@record(eq=False)
 class Branch:
     """A test; the terms that its branches made came up between `order` and `end`."""
 
@@ -103,7 +103,7 @@ class Branch:
     guards: tuple[Value, ...] = ()  # the undecided tests around it
 
 
-@record()
+@record(eq=False)
 class Lookup:
     """An entry of a dict or list, read or written by an index that is no constant."""
 
@@ -113,7 +113,7 @@ class Lookup:
     order: int
 
 
-@record()
+@record(eq=False)
 class Returned:
     """What the called method gives back to its caller, at one of its ends."""
 
@@ -122,7 +122,7 @@ class Returned:
     order: int
 
 
-@record()
+@record(eq=False)
 class Escape:
     """A value handed to something that is not understood."""
 
@@ -131,7 +131,7 @@ class Escape:
     order: int
 
 
-@record()
+@record(eq=False)
 class Called:
     """A call of a library's function, of a builtin or of a tensor's method.
 
@@ -145,7 +145,7 @@ class Called:
     order: int
 
 
-@record()
+@record(eq=False)
 class Unfollowed:
     """A call of something that is not understood: it may do anything to what it can reach."""
 
@@ -154,7 +154,7 @@ class Unfollowed:
     order: int
 
 
-@record()
+@record(eq=False)
 class Rebound:
     """An attribute of a torch module that is set to another value."""
 
@@ -165,7 +165,7 @@ class Rebound:
     order: int
 
 
-@record()
+@record(eq=False)
 class NetCall:
     """A method of a net that the policy holds, called with these arguments."""
 
@@ -187,7 +187,7 @@ class Region:
     number: int
 
 
-@record()
+@record(eq=False)
 class Invocation:
     """A call, as the code around a policy makes them: of a method, of a value, of a function."""
 
@@ -207,7 +207,7 @@ class Invocation:
         return next((value for key, value in self.keywords if key == name), None)
 
 
-@record()
+@record(eq=False)
 class Carried:
     """A loop gives a name, or an element of a tensor, a value that is made from its earlier one."""
 
@@ -216,7 +216,7 @@ class Carried:
     order: int
 
 
-@record()
+@record(eq=False)
 class CopyWrite:
     """A write into `owner[index]` that reaches nothing else: where indexing copies, it is lost."""
 
@@ -260,9 +260,14 @@ class Trace:
     complete: bool = True
     returns: bool = True
     shapes: Shapes = field(default_factory=lambda: Shapes({}))
+    _of: dict[type[Any], list[Any]] = field(default_factory=dict)
 
     def of(self, kind: type[E]) -> list[E]:
-        return [e for e in self.events if isinstance(e, kind)]
+        """The events of a kind, in order; to be asked once the run is over."""
+        found = self._of.get(kind)
+        if found is None:
+            found = self._of[kind] = [e for e in self.events if isinstance(e, kind)]
+        return found
 
     @property
     def is_followed(self) -> bool:

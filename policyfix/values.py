@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from operator import attrgetter
 
 from policyfix.facts import ir
 from policyfix.project import External, LinkedClass, Module, Symbol
@@ -55,17 +56,25 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
-@record(eq=False)
 class Const:
+    """A value that the source spells out. Equal ones of one type are the same object."""
+
+    __slots__ = __match_args__ = ("value",)
     value: object
 
-    def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+    def __new__(cls, value: object) -> Const:
+        key = (type(value), value)
+        known = _constants.get(key)
+        if known is None:
+            known = _constants[key] = super().__new__(cls)
+            known.value = value
+        return known
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Const) and type(other.value) is type(self.value) and other.value == self.value
-        )
+    def __repr__(self) -> str:
+        return f"Const({self.value!r})"
+
+
+_constants: dict[tuple[type, object], Const] = {}
 
 
 NONE = Const(None)
@@ -241,11 +250,15 @@ _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tenso
 
 def parts(value: Value) -> Collection[Value]:
     """What a value is directly made of."""
-    if isinstance(value, Term):
-        return value.args
-    if isinstance(value, Group):
-        return value.items
-    return value.options if isinstance(value, Either) else ()
+    held = _MADE_OF.get(type(value))
+    return () if held is None else held(value)
+
+
+_MADE_OF: dict[type, Callable[[Value], Collection[Value]]] = {
+    Term: attrgetter("args"),
+    Group: attrgetter("items"),
+    Either: attrgetter("options"),
+}
 
 
 def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[Value]:
@@ -258,8 +271,9 @@ def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[
             continue
         seen.add(current)
         yield current
-        if not isinstance(current, Term) or enter is None or enter(current):
-            todo.extend(parts(current))
+        held = _MADE_OF.get(type(current))
+        if held is not None and (enter is None or not isinstance(current, Term) or enter(current)):
+            todo.extend(held(current))
 
 
 def is_keyword(value: Value) -> bool:

@@ -378,19 +378,7 @@ class Program(Run):
         head = node.function
         if isinstance(head, ir.Attribute) and isinstance(callee, (Method, Bound)):
             head = head.value
-        call = Invocation(
-            receiver,
-            name,
-            tuple(positional),
-            tuple(keywords.items()),
-            open_ended,
-            UNKNOWN,
-            _spelling(head),
-            tuple(self._within),
-            follows,
-            self._place(node.span),
-            self._tick(),
-        )
+        place, order = self._place(node.span), self._tick()
         if follows:
             result = super()._apply(callee, positional, keywords, open_ended, node)
         else:
@@ -400,7 +388,20 @@ class Program(Run):
             self.trace.events[evaluation.at] = _merged(earlier, receiver, result, follows)
         else:
             evaluation.at = at
-            self.trace.events.insert(at, replace(call, result=result))
+            call = Invocation(
+                receiver,
+                name,
+                tuple(positional),
+                tuple(keywords.items()),
+                open_ended,
+                result,
+                _spelling(head),
+                tuple(self._within),
+                follows,
+                place,
+                order,
+            )
+            self.trace.events.insert(at, call)
         return result
 
     def _follows(self, callee: Value, arguments: list[Value]) -> bool:
