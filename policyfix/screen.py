@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from policyfix import sources, suppressions
 from policyfix.contract import Contract
-from policyfix.record import record
 from policyfix.rule import Finding, Severity, discover
 from policyfix.subjects.suppressed import SuppressedFile
 from policyfix.suppressions import Suppression
 
 
-@record()
+@dataclass(frozen=True, slots=True)
 class Screen:
     """Stands between the rules and the report. `silent` holds globs, relative to `root`, with the codes that
     are not reported in the files that they match."""

@@ -8,7 +8,6 @@ and picklable.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field, fields
 from functools import cache
 from typing import get_args
 
@@ -328,13 +327,13 @@ class FunctionFacts:
     decorators: tuple[Expr, ...]
     body: tuple[Stmt, ...]
     span: Span  # the name in the header
-    _nodes: list[object] = field(default_factory=list)
+    _nodes: tuple[object, ...] = ()
 
     @property
-    def nodes(self) -> list[object]:
+    def nodes(self) -> tuple[object, ...]:
         """Every node of the body."""
         if not self._nodes:
-            self._nodes.extend(nodes(self.body))
+            object.__setattr__(self, "_nodes", tuple(nodes(self.body)))
         return self._nodes
 
     def parameter(self, kind: str) -> Parameter | None:
@@ -366,8 +365,9 @@ class ClassFacts:
 
 
 # The fields of every kind of node that can hold others.
+_LEAVES = ("str", "str | None", "object", "Span")
 _PARTS = {
-    cls: tuple(f.name for f in fields(cls) if f.type not in ("str", "str | None", "object", "Span"))
+    cls: tuple(n for n, kind in cls.__annotations__.items() if kind not in _LEAVES and n[0] != "_")
     for cls in (*get_args(Expr), *get_args(Stmt), Argument, Parameter, Imported, FunctionFacts, ClassFacts)
 }
 
@@ -421,14 +421,17 @@ class ModuleFacts:
     )  # `Class.name = ...` below the class; "*" where it is rebuilt
     is_package: bool = False
     script: tuple[Stmt, ...] = ()  # what runs on import, where a loop is among it
-    _by_name: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+    _by_name: dict[str, ClassFacts | FunctionFacts | Imported | Expr] | None = None
 
     def lookup(self, name: str) -> ClassFacts | FunctionFacts | Imported | Expr | None:
         """What a module-level name is bound to; definitions win over imports of the same name."""
-        if not self._by_name:
-            for binding in self.imports:
-                self._by_name[binding.name] = binding
-            self._by_name.update(self.assigned)
-            self._by_name.update((function.name, function) for function in self.functions)
-            self._by_name.update((cls.name, cls) for cls in self.classes)
-        return self._by_name.get(name)  # type: ignore[return-value]
+        if self._by_name is None:
+            known: dict[str, ClassFacts | FunctionFacts | Imported | Expr] = {
+                **{binding.name: binding for binding in self.imports},
+                **dict(self.assigned),
+                **{function.name: function for function in self.functions},
+                **{cls.name: cls for cls in self.classes},
+            }
+            object.__setattr__(self, "_by_name", known)
+            return known.get(name)
+        return self._by_name.get(name)
