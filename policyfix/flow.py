@@ -299,17 +299,12 @@ class Run:
         self._clock += 1
         return self._clock
 
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise _ExhaustedError
-
     @property
     def _frame(self) -> Frame:
         return self._stack[-1]
 
     def _place(self, span: ir.Span) -> Place:
-        frame = self._frame
+        frame = self._stack[-1]
         return Place(frame.module.path, frame.symbol, span, frame.function)
 
     def _record(self, event: Event) -> None:
@@ -418,7 +413,7 @@ class Run:
             return UNKNOWN
         self._state = self._join([state for _, state in frame.exits])
         self._state.names = outer_names
-        return either(value for value, _ in frame.exits)
+        return frame.exits[0][0] if len(frame.exits) == 1 else either(value for value, _ in frame.exits)
 
     def _decorator(self, expr: ir.Expr, module: Module) -> str | None:
         if isinstance(expr, ir.Call):
@@ -474,7 +469,7 @@ class Run:
         for statement in body:
             if not self._state.alive:
                 return
-            self._step()
+            self._steps += 1  # the limit is looked at where expressions are
             self._at = getattr(statement, "span", self._at)
             self._statement(statement)
 
@@ -921,7 +916,9 @@ class Run:
     # ------------------------------------------------------------------------------ expressions
 
     def _eval(self, node: ir.Expr) -> Value:
-        self._step()
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise _ExhaustedError
         match node:
             case ir.Name(id=name):
                 return self._lookup(name)
@@ -979,16 +976,17 @@ class Run:
         held = self._state.names.get(name)
         if held is not None:
             return held
-        if name in self._frame.shared:
+        frame = self._frame
+        if name in frame.shared:
             return UNKNOWN
-        local = self._frame.symbols.get(name)
-        symbol = local if local is not None else self._frame.module.member(name)
+        local = frame.symbols.get(name)
+        symbol = local if local is not None else frame.module.member(name)
         if isinstance(symbol, Unresolved):
-            found = self._frame.module.facts.lookup(name)
+            found = frame.module.facts.lookup(name)
             if isinstance(found, ir.Literal):
                 return Const(found.value)
             if isinstance(found, ir.Call):  # `logger = logging.getLogger(...)`
-                made = self._frame.module.resolve(found.function)
+                made = frame.module.resolve(found.function)
                 if isinstance(made, External) and made.name.partition(".")[0] in PURE_PACKAGES:
                     return self.term(made.name)
             return UNKNOWN

@@ -172,6 +172,7 @@ class Program(Run):
         self._calls: list[_Call] = []  # the calls that are being evaluated
         self._parts: dict[LinkedClass, bool] = {}
         self._spoken: dict[Value, bool] = {}
+        self._worth_reading: dict[int, bool] = {}  # imports, by identity
         self._statement_call: ir.Call | None = None
         self._tests: dict[int, ir.Expr] = {}  # by the identity of what runs where they hold
         self.tests: dict[int, ir.Expr] = {}  # of branches, by their number
@@ -236,14 +237,13 @@ class Program(Run):
 
     def _speaks(self, binding: ir.Imported, module: Module) -> bool:
         """Whether an import is worth resolving: it is none of the project's, or in a file of training."""
-        path = module.project.imported_file(binding, module)
-        if path is None:
-            return True
-        if not self.code.serves:
-            return False
-        if path.name == "__init__.py":
-            return True
-        return module.project.mentions(path, self._text)
+        asked = id(binding)  # asked at every use of the name
+        if asked not in self._worth_reading:
+            path = module.project.imported_file(binding, module)
+            self._worth_reading[asked] = path is None or (
+                self.code.serves and (path.name == "__init__.py" or module.project.mentions(path, self._text))
+            )
+        return self._worth_reading[asked]
 
     def _lookup(self, name: str) -> Value:
         module = self._frame.module
