@@ -11,15 +11,29 @@ import os
 import pickle
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from policyfix.finding import Result
 
 KEPT_DAYS = 30  # unused entries are dropped then
 SETTLED = 0.1  # seconds: a file that changed less long ago may change again without its times telling
+
+# What pickle raises for what is no entry, or one of other classes.
+_UNREADABLE = (
+    OSError,
+    pickle.PickleError,
+    AttributeError,
+    EOFError,
+    ImportError,
+    IndexError,
+    TypeError,
+    ValueError,
+)
+
+T = TypeVar("T")
 
 # Time of last write and of last change, size, inode; None where there is no such file.
 Stat = tuple[int, int, int, int]
@@ -54,10 +68,12 @@ def _tool() -> str:
     """Changes with the tool's own files, the interpreter, and the installation of any package (rules come in
     packages too)."""
     own = sorted(
-        (str(file), stat(file))
-        for folder in _folders_of_the_tool()
-        for file in Path(folder).rglob("*")
-        if file.suffix in (".py", ".pyi", ".yaml")
+        (place, stat(place))
+        for top in _folders_of_the_tool()
+        for folder, _, files in os.walk(top)
+        for file in files
+        if file.endswith((".py", ".pyi", ".yaml"))
+        for place in (os.path.join(folder, file),)
     )
     installed = [(p, stat(p)) for p in sys.path if p.endswith(("site-packages", "dist-packages"))]
     return digest(own, installed, sys.version)
@@ -84,8 +100,18 @@ class Cache:
         """The entry of that name, or None."""
         try:
             return pickle.loads((self._folder / name).read_bytes())
-        except (OSError, pickle.PickleError, AttributeError, EOFError, ImportError, IndexError, ValueError):
+        except _UNREADABLE:
             return None
+
+    def recalled(self, name: str, make: Callable[[], T]) -> T:
+        """The entry of that name; made, and kept unless it is None, where there is none."""
+        entry: T | None = self.load(name)
+        if entry is not None:
+            return entry
+        made = make()
+        if made is not None:
+            self.keep(name, made)
+        return made
 
     def keep(self, name: str, entry: object) -> None:
         """Writes an entry, whole or not at all. A cache that cannot be written is no error."""

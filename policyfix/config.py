@@ -6,7 +6,6 @@ parsing, the published schema and `policyfix config` read them off.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -167,6 +166,8 @@ def _frozen(value: Any) -> Any:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?` where something known is spelled much the same, else nothing."""
+    import difflib  # most runs have nothing to guess
+
     spelled = {each.lower(): each for each in known}
     lowered = word.lower()
     # One letter typed for another, first: PF1O1 is PF101, however alike PF511 may be as a sequence.

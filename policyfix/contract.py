@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from policyfix.late import late
 from policyfix.record import record
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the one in C is ten times as fast
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = late("yaml")
+
+
+def _loader(stream: str) -> Any:
+    """The one in C is ten times as fast."""
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)(stream)
+
+
+LOADER: Any = _loader  # to be given to `yaml.load` and `yaml.compose`
 
 
 class ContractError(Exception):

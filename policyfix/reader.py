@@ -96,12 +96,7 @@ class Reader:
         if self._cache is None:
             return self._lower(source, path)
         name = f"facts/{digest(str(path), source.data)}"
-        facts: ir.ModuleFacts | None = self._cache.load(name)
-        if facts is None:
-            facts = self._lower(source, path)
-            if facts is not None:
-                self._cache.keep(name, facts)
-        return facts
+        return self._cache.recalled(name, lambda: self._lower(source, path))
 
     def _lower(self, source: sources.Source, path: Path) -> ir.ModuleFacts | None:
         if len(source.data) > LARGEST:

@@ -60,11 +60,11 @@ def run(folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def modules_of(folder: Path) -> set[str]:
+def modules_of(folder: Path, path: str = ".") -> set[str]:
     """The modules that a run loads."""
     script = (
         "import sys\nfrom policyfix.cli import main\n"
-        "try:\n    main(['check', '.'])\n"
+        f"try:\n    main(['check', {path!r}])\n"
         "except SystemExit:\n    print('\\n'.join(sys.modules), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, text=True)
@@ -80,6 +80,13 @@ def test_a_warm_run_says_the_same_and_loads_next_to_nothing(tree: Path) -> None:
     loaded = modules_of(tree)
     heavy = {"libcst", "rich", "yaml", "policyfix.flow", "policyfix.rule", "policyfix.engine"}
     assert not loaded & heavy, loaded & heavy
+
+
+def test_one_file_needs_neither_yaml_nor_libcst_once_the_contract_is_known(tree: Path) -> None:
+    assert "yaml.loader" in modules_of(tree, "sub.py")
+    loaded = modules_of(tree, "sub.py")
+    assert "policyfix.engine" in loaded
+    assert not loaded & {"libcst", "rich", "yaml.loader"}
 
 
 def test_a_changed_base_changes_what_is_said_of_its_subclass(tree: Path) -> None:

@@ -21,7 +21,7 @@ HEAVY = {"torch", "tensordict"}
 
 # From left to right: a module of the tool imports nothing that stands after it.
 ORDER = (
-    ("record",),
+    ("record", "late"),
     ("contract", "knowledge", "contracts"),
     ("config", "aside"),
     ("sources",),

@@ -141,7 +141,8 @@ def _checked(
     from policyfix.reader import Reader
 
     processes = os.cpu_count() or 1
-    reader = Reader(setup.contract, setup.overlay, known)
+    contract = setup.contract if known is None else known.recalled("contract", lambda: setup.contract)
+    reader = Reader(contract, setup.overlay, known)
     reader.start_proof(selection.files, beside=processes > 1)
     # Only now: while the rules are loaded, another process reads. A result that is recalled needs no rule.
     from policyfix import engine
@@ -150,7 +151,7 @@ def _checked(
     with progress() as drawn:
         return engine.check(
             setup.paths,
-            setup.contract,
+            contract,
             setup.rules,
             reader=reader,
             walk=setup.walk,
