@@ -11,10 +11,11 @@ class _Late(ModuleType):
     """A module that has not run yet. `importlib.util.LazyLoader` would run it at the next `import` of it."""
 
     def __getattr__(self, name: str) -> object:
-        loader = self.__spec__ and self.__spec__.loader
-        assert loader is not None
+        spec = self.__spec__
+        assert spec is not None
+        assert spec.loader is not None
         self.__class__ = ModuleType  # type: ignore[assignment]
-        loader.exec_module(self)
+        spec.loader.exec_module(self)
         return getattr(self, name)
 
 
