@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..modes import Mode, resolve_mode
 from ..nets.initialisation import initialise_layer_
-from ..nets.token_convolution import TokenConvolution
+from ..nets.token_convolution import convolve_tokens
 from ..nets.tokens import TokenBox
 from ..policy import RecurrentPolicy
 from .actor_critic import NUM_EMBEDDINGS, ActorCritic, EncoderAndHeads
@@ -70,7 +70,6 @@ class BoxEncoder(nn.Module):
         cells = after_convolutions(width, height)
         self.box = TokenBox(len(factors), width, height, mode=mode)
         self.register_buffer("max_vec", factors.view(1, -1, 1, 1))
-        self.first = TokenConvolution()
         self.cnn1 = nn.Conv2d(len(factors), channels, 5, stride=3)
         self.cnn2 = nn.Conv2d(channels, channels, 3)
         self.fc1 = nn.Linear(channels * cells, _FEATURES)
@@ -80,7 +79,7 @@ class BoxEncoder(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
-        cells = F.relu(self.first(self.box, self.cnn1, observations, self.max_vec.flatten()))
+        cells = F.relu_(convolve_tokens(self.box, self.cnn1, observations, self.max_vec.flatten()))
         cells = F.relu(_convolve_whole(self.cnn2, cells))
         return F.relu(self.encoded_obs(F.relu(self.fc1(cells.flatten(1)))))
 

@@ -1,7 +1,5 @@
-"""The sum of table rows gives what box and convolution give."""
+"""Sums over tokens give what box and convolution give."""
 
-import copy
-import pickle
 from dataclasses import replace
 
 import pytest
@@ -11,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from policyfix.runtime.modes import SOUND
-from policyfix.runtime.nets.token_convolution import TokenConvolution
+from policyfix.runtime.nets.token_convolution import convolve_tokens
 from policyfix.runtime.nets.tokens import TokenBox
 
 
@@ -33,64 +31,73 @@ def tokens(rows: int, count: int, seed: int, padded: bool) -> Tensor:
     return drawn
 
 
-def sums(conv: TokenConvolution, *inputs) -> Tensor:
-    with torch.no_grad():
-        out = conv(*inputs)
-    assert conv._table is not None
-    return out
+def weights(convolution: nn.Conv2d) -> list[Tensor]:
+    return list(convolution.parameters())
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     rows=st.integers(1, 4),
-    count=st.sampled_from([1, 30, 300]),
-    side=st.sampled_from([(11, 11), (14, 11), (5, 8)]),
+    count=st.sampled_from([1, 30, 255, 300]),
+    side=st.sampled_from([(11, 11), (14, 11), (13, 12), (5, 8)]),
     seed=st.integers(0, 1000),
     padded=st.booleans(),
+    bias=st.booleans(),
 )
-def test_it_equals_the_convolution_of_the_box(rows, count, side, seed, padded) -> None:
+def test_it_equals_the_convolution_of_the_box(rows, count, side, seed, padded, bias) -> None:
     observations = tokens(rows, count, seed, padded)
-    box, convolution = TokenBox(4, *side), nn.Conv2d(4, 6, 5, stride=3)
+    box, convolution = TokenBox(4, *side), nn.Conv2d(4, 6, 5, stride=3, bias=bias)
     scale = torch.rand(4) + 1
     expected = convolution(box(observations, scale))
-    got = sums(TokenConvolution(), box, convolution, observations, scale)
-    torch.testing.assert_close(got, expected, atol=2e-6 * expected.abs().max().item(), rtol=0)
+    gradient = torch.randn_like(expected)
+    expected_gradients = torch.autograd.grad(expected, weights(convolution), gradient)
 
-
-def test_every_change_of_the_weights_counts() -> None:
-    box, convolution, observations = TokenBox(4, 11, 11), nn.Conv2d(4, 6, 5, stride=3), tokens(3, 20, 0, True)
-    fast, scale = TokenConvolution(), torch.ones(4)
-    sums(fast, box, convolution, observations, scale)
-    convolution.weight.data.mul_(2)  # no version of the parameter tells of this
-    convolution.bias.data.add_(1)
-    expected = convolution(box(observations, scale))
-    torch.testing.assert_close(
-        sums(fast, box, convolution, observations, scale), expected, atol=1e-3, rtol=1e-5
-    )
-
-
-def test_it_is_the_convolution_where_a_gradient_is_asked_for_or_the_mode_wants_it() -> None:
-    convolution, observations, scale = nn.Conv2d(4, 6, 5, stride=3), tokens(3, 20, 0, True), torch.ones(4)
-    fast = TokenConvolution()
-    fast(TokenBox(4, 11, 11), convolution, observations, scale).sum().backward()
-    assert convolution.weight.grad.any()
+    got = convolve_tokens(box, convolution, observations, scale)
+    assert_near(got, expected)
+    for one, other in zip(
+        torch.autograd.grad(got, weights(convolution), gradient), expected_gradients, strict=True
+    ):
+        assert_near(one, other)
     with torch.no_grad():
-        fast(
-            TokenBox(4, 11, 11, mode=replace(SOUND, padding_leaves_cells=False)),
-            convolution,
-            observations,
-            scale,
+        assert torch.equal(convolve_tokens(box, convolution, observations, scale), got)
+
+
+def assert_near(got: Tensor, expected: Tensor) -> None:
+    torch.testing.assert_close(got, expected, atol=4e-6 * expected.abs().max().item(), rtol=0)
+
+
+def test_a_row_without_tokens_is_the_bias() -> None:
+    convolution = nn.Conv2d(4, 6, 5, stride=3)
+    out = convolve_tokens(
+        TokenBox(4, 11, 11), convolution, torch.full((2, 7, 3), 255, dtype=torch.uint8), torch.ones(4)
+    )
+    assert torch.equal(out, convolution.bias.view(1, -1, 1, 1).expand_as(out))
+    out.sum().backward()
+    assert not convolution.weight.grad.any()
+    assert (convolution.bias.grad == 2 * 9).all()
+
+
+@pytest.mark.parametrize("switch", ["padding_leaves_cells", "tokens_stay_inside", "no_warning_in_forward"])
+def test_it_is_the_convolution_of_the_box_where_the_mode_wants_it(switch) -> None:
+    box = TokenBox(4, 11, 11, mode=replace(SOUND, **{switch: False}))
+    convolution, observations = nn.Conv2d(4, 6, 5, stride=3), tokens(3, 20, 0, True)
+    observations[..., 0] = observations[..., 0].where(observations[..., 0] == 255, 0x21)
+    observations[..., 1] %= 4
+    scale = torch.rand(4) + 1
+    got = convolve_tokens(box, convolution, observations, scale)
+    assert torch.equal(got, convolution(box(observations, scale)))
+
+
+def test_autocast_lowers_it() -> None:
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = convolve_tokens(
+            TokenBox(4, 11, 11), nn.Conv2d(4, 6, 5, stride=3), tokens(3, 20, 0, True), torch.ones(4)
         )
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            fast(TokenBox(4, 11, 11), convolution, observations, scale)
-    assert fast._table is None
+    assert out.dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), lambda one: one.to("meta")]
-)
-def test_the_table_stays_behind(copied) -> None:
-    fast = TokenConvolution()
-    sums(fast, TokenBox(4, 11, 11), nn.Conv2d(4, 6, 5, stride=3), tokens(3, 20, 0, True), torch.ones(4))
-    assert not fast.state_dict()
-    assert copied(fast)._table is None
+def test_what_is_no_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        convolve_tokens(
+            TokenBox(4, 11, 11), nn.Conv2d(4, 6, 5, stride=3), torch.zeros(2, 7, 3), torch.ones(4)
+        )
