@@ -63,6 +63,22 @@ def test_every_path_agrees_with_the_naive_reference_in_values_and_gradients(
             torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-10)
 
 
+@settings(max_examples=40, deadline=None)
+@given(cases())
+def test_a_step_without_gradient_agrees_too_and_leaves_the_state_as_it_is(
+    case: tuple[nn.LSTM, Tensor, State, Tensor],
+) -> None:
+    lstm, inputs, state, resets = case
+    before = [part.clone() for part in state]
+    with torch.no_grad():
+        outputs, after = masked_lstm(lstm, inputs[:, :1], state, resets[:, :1])
+        expected = naive(lstm, inputs[:, :1], state, resets[:, :1])
+        torch.testing.assert_close((outputs, after), expected)
+        plain = masked_lstm(lstm, inputs[:, :1], state, None)
+    torch.testing.assert_close(plain[0], lstm(inputs[:, 0].unsqueeze(0), state)[0].transpose(0, 1))
+    assert all(torch.equal(one, other) for one, other in zip(state, before, strict=True))
+
+
 def test_float32_paths_agree_to_rounding_at_the_reference_size() -> None:
     torch.manual_seed(0)
     lstm = MaskedLSTM(128, 128, 2)
