@@ -248,7 +248,7 @@ class RecurrentPolicy(nn.Module):
         log_probs, value = self._decode(self._unroll(td, observations, state, training=False))
         index = codec.sample_index(log_probs)
         td["actions"] = self._convert_logit_index_to_action(index).to(torch.int32)
-        td["act_log_prob"] = codec.log_prob_at(log_probs, index)
+        td["act_log_prob"] = log_probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
         td["values"] = value
         td["full_log_probs"] = log_probs
         return td

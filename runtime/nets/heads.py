@@ -21,6 +21,8 @@ class BilinearHead(nn.Module):
     def forward(self, hidden: Tensor, embeddings: Tensor) -> Tensor:
         """Logits `[N, A]` of `hidden` `[N, hidden]` and `embeddings` `[A, E]`, or `[N, A, E]`: a set per
         row."""
+        if embeddings.dim() == 2:
+            return torch.addmm(self.bias, torch.tanh(hidden @ self.W[0]), embeddings.t())
         return _scores(hidden, embeddings, self.W)[..., 0] + self.bias
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modes import Mode
@@ -57,8 +58,18 @@ class _Critic(nn.Module):
 
     def value(self, hidden: Tensor) -> Tensor:
         """`[N, 1]` of `[N, H]`."""
-        value: Tensor = self.value_head(torch.tanh(self.critic_1(hidden)))
-        return value
+        first, last = self.critic_1, self.value_head
+        if (
+            hidden.device.type != "cpu"
+            or hidden.dtype != first.weight.dtype
+            or torch.is_autocast_enabled("cpu")
+        ):
+            value: Tensor = last(torch.tanh(first(hidden)))
+            return value
+        # tanh(x) = 2 sigmoid(2 x) - 1, and torch's sigmoid takes a third of the time of its tanh on CPUs. The
+        # factors are left to the product before and to the weights after.
+        sigmoids = torch.addmm(first.bias, hidden, first.weight.t(), beta=2, alpha=2).sigmoid_()
+        return F.linear(sigmoids, 2 * last.weight, last.bias - last.weight.sum())
 
 
 class ActorCritic(_Critic):

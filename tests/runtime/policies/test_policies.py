@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from tensordict import TensorDict
 
 from policyfix.runtime import policies
+from policyfix.runtime.modes import SOUND
+from policyfix.runtime.policies.actor_critic import ActorCritic
 
 
 def actions(*batch: int, seed: int = 0) -> torch.Tensor:
@@ -170,3 +172,14 @@ def test_clipping_reaches_encoder_and_heads(build) -> None:
     layers = [m for m in agent.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)]
     assert all(layer.weight.abs().max() <= 0.01 for layer in layers)
     assert len(layers) >= 6
+
+
+def test_the_critic_is_a_layer_of_tanh(world) -> None:
+    heads = ActorCritic(world(), 10, SOUND, num_action_embeddings=9).double()
+    hidden = torch.randn(5, 10, dtype=torch.float64, requires_grad=True)
+    leaves = [hidden, *heads.critic_1.parameters(), *heads.value_head.parameters()]
+    value, expected = heads.value(hidden), heads.value_head(torch.tanh(heads.critic_1(hidden)))
+    torch.testing.assert_close(value, expected)
+    gradients = (torch.autograd.grad(one.square().sum(), leaves) for one in (value, expected))
+    for got, wanted in zip(*gradients, strict=True):
+        torch.testing.assert_close(got, wanted)
