@@ -6,6 +6,7 @@ A state is a tuple of tensors `[L, B, H]`, as many as the core has: (h, c) of an
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
+import numpy as np
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
@@ -135,7 +136,13 @@ class StateStore(nn.Module):
         """
         if batch_size > self.states.shape[3]:  # larger than every batch stored so far
             return self.zeros(batch_size)
-        slot, fitness = self._locate(self._group(td))
+        group = self._group(td)
+        if self._is_on_host():
+            index, goodness = self._locate_on_host(group)
+            if goodness < 2 or self.group_rows.numpy()[index] != batch_size:
+                return self.zeros(batch_size)
+            return tuple(self.states[index, :, :, :batch_size].clone().unbind())
+        slot, fitness = self._locate(group)
         kept = (fitness == 2) & (self.group_rows.index_select(0, slot) == batch_size)
         return tuple(self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind())
 
@@ -266,12 +273,31 @@ class StateStore(nn.Module):
         fitness, slot = torch.where(self.group_ids == group, 1 + used, ~used).max(dim=0, keepdim=True)
         return slot, fitness
 
+    def _is_on_host(self) -> bool:
+        """Whether the store can be read in place: nothing is waited for then."""
+        return self.states.device.type == "cpu" and not torch.compiler.is_compiling()
+
+    def _locate_on_host(self, group: Tensor) -> tuple[int, int]:
+        """As `_locate`, of a store on the CPU."""
+        ids, used = self.group_ids.numpy(), self.group_rows.numpy() > 0
+        fitness = np.where(ids == group.numpy()[0], 1 + used, ~used)
+        slot = int(fitness.argmax())
+        return slot, int(fitness[slot])
+
     def _write(self, group: Tensor, state: State) -> None:
         rows = state[0].shape[1]
         slots, room = self.states.shape[0], self.states.shape[3]
-        if self.states.device.type == "cpu" and not torch.compiler.is_compiling() and self._is_full(group):
-            self._allocate(2 * slots, max(rows, room))
-        elif rows > room:
+        if self._is_on_host():
+            index, goodness = self._locate_on_host(group)
+            if not goodness:
+                index = slots
+                slots *= 2
+            self._allocate(slots, max(rows, room))
+            self.group_ids.numpy()[index], self.group_rows.numpy()[index] = group.numpy()[0], rows
+            for kept, part in zip(self.states[index, :, :, :rows].unbind(), state, strict=True):
+                kept.copy_(part)
+            return
+        if rows > room:
             self._allocate(slots, rows)
         slot, fitness = self._locate(group)
         torch._assert_async(
@@ -282,11 +308,6 @@ class StateStore(nn.Module):
         self.group_rows.index_fill_(0, slot, rows)
         kept = torch.stack(state).unsqueeze(0).to(self.states)
         self.states[:, :, :, :rows].index_copy_(0, slot, kept)
-
-    def _is_full(self, group: Tensor) -> bool:
-        """Whether a CPU store has no slot for `group`. CPU memory is read in place: nothing is waited for."""
-        used = self.group_rows.numpy() > 0
-        return bool(used.all()) and int(group.numpy()[0]) not in self.group_ids.numpy()
 
     def _allocate(self, slots: int, rows: int) -> None:
         """Make room for `slots` groups of `rows` rows; what is known stays."""
