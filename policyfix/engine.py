@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from policyfix import index, rule, sources
-from policyfix.aside import aside
+from policyfix.aside import Aside, Queue
 from policyfix.contract import Contract
 from policyfix.finding import Finding, Problem, Result
 from policyfix.project import Project
@@ -83,10 +83,25 @@ def check(
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
     candidates |= dict.fromkeys(index.builders(headers, observing, reader.data))
     hearing = _Hearing(project, reader, contract, chosen, files, with_fixes)
-    shares = _shares([(reader.size(path), path) for path in [*candidates, *configs]], processes)
-    elsewhere = [aside(partial(hearing.hear, share)) for share in shares[1:]]
-    # The shares take about as long as one another: how far this one is tells how far all are.
-    heard = [hearing.hear(shares[0], progress), *(join() for join in elsewhere)]
+    # The largest first: the processes are done at about the same time.
+    work = sorted([*candidates, *configs], key=reader.size, reverse=True)
+    starts: dict[Path, int] = {}  # bytes before each
+    total = 0
+    for path in work:
+        starts[path] = total
+        total += reader.size(path)
+    count = max(1, min(processes, total // WORTH_A_PROCESS))
+    if count == processes == 2:
+        for path in work:  # the other processor is busy: what is found until it is free, both will know
+            if not reader.is_helped:
+                break
+            hearing.subjects_of(path)
+    queue = Queue(work)
+    hear, again = partial(hearing.hear, queue), partial(hearing.hear, work)
+    elsewhere = [Aside(hear, again) for _ in range(count - 1)]
+    if progress:  # the last file that was taken tells how far all processes are
+        hear = partial(hearing.hear, queue, lambda path: progress(starts[path], total))
+    heard = [hear(), *(process.result() for process in elsewhere)]
 
     problems = {path: problem for part in heard for path, problem in part.unreadable.items()}
     reader.finish_proof()
@@ -131,19 +146,6 @@ def _stems_from(given: frozenset[Path], subject: tuple[str, str], bases: Bases) 
     return any(Path(path) in given for path, _ in (subject, *bases[subject]))
 
 
-def _shares(work: list[tuple[int, Path]], processes: int) -> list[list[Path]]:
-    """Work, by weight, cut into shares of about the same weight; neighbours stay together, for they share
-    what they import."""
-    total = sum(weight for weight, _ in work)
-    count = max(1, min(processes, total // WORTH_A_PROCESS))
-    shares: list[list[Path]] = [[] for _ in range(count)]
-    before = 0
-    for weight, path in work:
-        shares[min((before + weight // 2) * count // max(total, 1), count - 1)].append(path)
-        before += weight
-    return shares
-
-
 @dataclass(slots=True)
 class _Heard:
     """What came of some files: plain data, which can travel between processes."""
@@ -166,27 +168,30 @@ class _Hearing:
     rules: list[Rule[Any]]
     files: Mapping[Path, str]
     with_fixes: bool
+    found: dict[Path, list[Subject]] = field(default_factory=dict)
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     failures: list[Problem] = field(default_factory=list)
 
-    def hear(self, paths: list[Path], progress: Callable[[int, int], None] | None = None) -> _Heard:
+    def hear(self, paths: Iterable[Path], progress: Callable[[Path], None] | None = None) -> _Heard:
         """All rules about all subjects of the files."""
         found: list[Finding] = []
-        sizes = {path: self.reader.size(path) for path in paths}
-        done, total = 0, sum(sizes.values())
-        for path, size in sizes.items():
+        for path in paths:
             if progress:
-                progress(done, total)
-            done += size
-            for subject in self._subjects_of(path):
+                progress(path)
+            for subject in self.subjects_of(path):
                 found += self.ask(subject)
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
         return _Heard(settled, bases, self.failures, reader.problems, reader.asked, self.project.absent)
 
-    def _subjects_of(self, path: Path) -> list[Subject]:
+    def subjects_of(self, path: Path) -> list[Subject]:
         """The subjects of a file; none, and a problem of ours, where they cannot be made out."""
+        if path not in self.found:
+            self.found[path] = self._found_in(path)
+        return self.found[path]
+
+    def _found_in(self, path: Path) -> list[Subject]:
         try:
             if sources.is_config(path):
                 source = self.reader.source(path)

@@ -12,9 +12,9 @@ from symtable import symtable
 from typing import TYPE_CHECKING
 
 from policyfix import index, sources, suppressions
+from policyfix.aside import Aside, Queue
 from policyfix.cache import Cache, Stat, digest, stat
 from policyfix.finding import Problem
-from policyfix.proof import Proof
 
 if TYPE_CHECKING:
     from policyfix.contract import Contract
@@ -39,7 +39,8 @@ class Reader:
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
         self._sources: dict[Path, sources.Source | None] = {}
         self._unproved: list[Path] = []
-        self._proof: Proof | None = None
+        self._to_prove: Queue[Path] | None = None
+        self._proof: Aside[dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
         self.asked: set[Path] = set()
 
@@ -123,11 +124,12 @@ class Reader:
 
     def start_proof(self, paths: Iterable[Path], beside: bool = False) -> None:
         """Starts to find out whether files are Python at all: those without a subject are not parsed for any
-        other reason. Where there is much to read that may happen beside this process."""
+        other reason. Where there is much to read that happens beside this process."""
         python = (path.absolute() for path in paths if not sources.is_config(path))
-        self._unproved = [path for path in python if not self._is_proved(path)]
-        pays = beside and sum(map(self.size, self._unproved)) > MUCH
-        self._proof = Proof(self._unproved, self._judged, pays)
+        files = self._unproved = [path for path in python if not self._is_proved(path)]
+        queue = self._to_prove = Queue(files)
+        if beside and sum(map(self.size, files)) > MUCH:
+            self._proof = Aside(lambda: self._judge(queue), lambda: self._judge(files))
 
     def _is_proved(self, path: Path) -> bool:
         entry = self._index.get(str(path))
@@ -135,18 +137,31 @@ class Reader:
 
     @property
     def is_proving(self) -> bool:
-        return self._proof is not None
+        """Whether the proof was started."""
+        return self._to_prove is not None
+
+    @property
+    def is_helped(self) -> bool:
+        """Whether another process is busy with the proof."""
+        return self._proof is not None and not self._proof.is_done
 
     def finish_proof(self) -> None:
-        """Notes the problems of files that are no Python, and keeps what was learnt of the others."""
-        assert self._proof is not None
-        self.problems |= self._proof.finish()
+        """Takes part in the proof, notes the problems of files that are no Python, and keeps what was learnt
+        of the others."""
+        assert self._to_prove is not None
+        self.problems |= self._judge(self._to_prove)
+        if self._proof is not None:
+            self.problems |= self._proof.result()
         if self._cache is None:
             return
         for path in self._unproved:
             if path not in self.problems and (entry := self._entry(path)) is not None:
                 entry.is_python = True
         self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+
+    def _judge(self, paths: Iterable[Path]) -> dict[Path, Problem]:
+        """The problems of those that are no Python."""
+        return {path: problem for path in paths if (problem := self._judged(path)) is not None}
 
     def _judged(self, path: Path) -> Problem | None:
         """What the interpreter says against a file."""

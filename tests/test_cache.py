@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from policyfix import contract, engine
-from policyfix.aside import aside
 from policyfix.cache import Cache, digest, stat
 
 BASE = """\
@@ -188,24 +187,3 @@ def test_a_broken_file_is_found_by_any_process(tmp_path: Path, monkeypatch: pyte
         (tmp_path / f"m{number}.py").write_text("x = 1\n" * 50 if number % 2 else "def f(:\n" * 50)
     problems = engine.check([tmp_path], contract.load(), processes=3).problems
     assert [Path(p.path).name for p in problems] == ["m0.py", "m2.py", "m4.py"]
-
-
-def test_work_aside_that_dies_is_done_again_here() -> None:
-    parent = os.getpid()
-
-    def work() -> str:
-        if os.getpid() != parent:
-            os._exit(9)
-        return "done"
-
-    assert aside(work)() == "done"
-    assert aside(lambda: [1, 2])() == [1, 2]
-
-
-def test_work_aside_that_fails_says_so_here() -> None:
-    def work() -> None:
-        raise ValueError("no")
-
-    join = aside(work)
-    with pytest.raises(ValueError, match="no"):
-        join()

@@ -28,7 +28,7 @@ ORDER = (
     ("index",),
     ("facts", "suppressions"),
     ("finding",),
-    ("cache", "proof", "reader"),
+    ("cache", "reader"),
     ("project",),
     ("values",),
     ("shapes",),
