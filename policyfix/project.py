@@ -317,7 +317,7 @@ class Project:
         """Whether some known file that may import this one holds all of the words: it names the module or a
         package that the module is in, or the package that it is itself in by dots alone."""
         here = Path(path).absolute()
-        packages = {p.name for p in here.parents if p / "__init__.py" in self._files} | {here.parent.name}
+        packages = {p.name for p in here.parents if self._is_package(p)} | {here.parent.name}
         modules = b"|".join(re.escape(name).encode() for name in {here.stem, *packages} if name)
         return self._others_speak(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
 
@@ -458,8 +458,16 @@ class Project:
             if found is not None:
                 return found
         # A file's folders, from its own name upwards, against the import's; a package is its `__init__.py`.
-        found_all = [p for p, tail in self._by_module.get(parts[-1], ()) if tail[-len(parts) :] == parts]
+        # What stands in a package has a longer name: `types` is none of its modules.
+        found_all = [
+            path
+            for path, tail in self._by_module.get(parts[-1], ())
+            if tail[-len(parts) :] == parts and not self._is_package(Path(*tail[: -len(parts)]))
+        ]
         return found_all[0] if len(found_all) == 1 else None
+
+    def _is_package(self, folder: Path) -> bool:
+        return folder.absolute() / "__init__.py" in self._files
 
     @cached_property
     def _by_module(self) -> dict[str, list[tuple[Path, list[str]]]]:

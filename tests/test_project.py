@@ -151,6 +151,16 @@ def test_source_roots_are_found_by_path_suffix_where_only_one_file_fits(tmp_path
     assert linked(tmp_path, doubled, "tools/m.py", "A").unknown
 
 
+def test_what_stands_in_a_package_is_no_module_by_its_last_name_alone(tmp_path: Path) -> None:
+    files = {
+        "src/pkg/util/types.py": "class Base: ...",
+        "tools/m.py": "from types import Base\nclass A(Base): ...",
+    }
+    assert names(linked(tmp_path, files, "tools/m.py", "A")) == ["A", "Base"]
+    cls = linked(tmp_path, {**files, "src/pkg/util/__init__.py": ""}, "tools/m.py", "A")
+    assert cls.mro[1:] == (External("types.Base"),)
+
+
 def test_the_next_method_of_the_order_answers_for_super(tmp_path: Path) -> None:
     source = """
 class Root:
