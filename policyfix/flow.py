@@ -166,6 +166,8 @@ class Run:
         self._no_grad = 0
         self._guards: list[Value] = []  # undecided tests that what runs now depends on
         self._state = State({}, {})
+        self._again = 0  # loops that are in their second pass
+        self._looped: set[int] = set()  # loops that were run, by identity
         self._opened = False  # the call that is being made may give keywords that are not known
         self._at = ir.NOWHERE  # the statement or call that is being run
         self._made: dict[Term, tuple[Frame, ir.Span]] = {}
@@ -293,6 +295,7 @@ class Run:
         except (_ExhaustedError, RecursionError):
             self.trace.complete = False
             self._stack.clear()
+            self._again = 0
             return UNKNOWN
 
     def _tick(self) -> int:
@@ -582,12 +585,15 @@ class Run:
                 if not self._state.alive:
                     break
         else:
-            # Twice, so that what one pass leaves behind is seen by the next.
+            # Twice, so that what one pass leaves behind is seen by the next; a loop inside that was run so
+            # in the first pass need not be in the second.
             element = iterable if node.target is None else self._element(iterable)
-            for _ in range(2):
+            self._pass(node, element, exits)
+            if self._state.alive and not (self._again and id(node) in self._looped):
+                self._again += 1
                 self._pass(node, element, exits)
-                if not self._state.alive:
-                    break
+                self._again -= 1
+            self._looped.add(id(node))
             exits.append(before)
         ends = [s for s in (self._state, *exits) if s.alive]
         if ends:
