@@ -89,7 +89,7 @@ def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: 
     for path in paths:
         if walk.force_exclude and walk.excludes(path):
             continue
-        found = sorted(_walk(path, walk, selection.unreadable)) if path.is_dir() else [path]
+        found = _sorted(_walk(path, walk, selection.unreadable)) if path.is_dir() else [path]
         for file in found:
             key = os.path.join(real(file.parent), file.name)
             if os.path.islink(key):
@@ -100,7 +100,12 @@ def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: 
     return selection
 
 
-def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[Path]:
+def _sorted(places: Iterable[str]) -> list[Path]:
+    """Folder by folder, as paths compare."""
+    return [Path(place) for place in sorted(places, key=lambda place: place.split(os.sep))]
+
+
+def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[str]:
     def note(error: OSError) -> None:
         unreadable.append(SourceError(str(error.filename), f"cannot be listed: {error.strerror}"))
 
@@ -123,13 +128,14 @@ def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[P
             if ignored is not None and ignored.holds(place):
                 continue
             if name.endswith(SUFFIXES) or _describes_an_agent(place):
-                yield Path(place)
+                yield place
 
 
 def _describes_an_agent(place: str) -> bool:
     """Whether a YAML file may be an agent config; most are none, and are not ours to count."""
     try:
-        data = Path(place).read_bytes()
+        with open(place, "rb", buffering=0) as file:  # there are as many as Python files
+            data = file.read()
     except OSError:
         return False
     return b"_target_:" in data and b"components:" in data

@@ -15,7 +15,7 @@ from typing import Any
 from policyfix.facts import ir
 
 _KEYWORD = re.compile(r"(?:async\s+def|def|class)\s+(?=\w)")
-_LINE_END = re.compile(r"\r\n|\r|\n")  # a form feed does not end a line of Python
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def extract(source: str, path: str) -> ir.ModuleFacts:
@@ -32,7 +32,8 @@ class _Lowering:
 
     def __init__(self, source: str, path: str) -> None:
         self._path = path
-        self._lines = _LINE_END.split(source)
+        # A form feed ends no line of Python, so `splitlines` will not do; to look for two ends takes long.
+        self._lines = _LINE_END.split(source) if "\r" in source else source.split("\n")
         self._is_ascii = source.isascii()
         self._scope: list[str] = []
 
