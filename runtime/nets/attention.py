@@ -1,5 +1,8 @@
 """Attention over observation tokens: learnt queries that read them, and latents that read one another."""
 
+from collections.abc import Iterable
+from typing import Any, Protocol, cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,14 +15,100 @@ def _check_heads(width: int, num_heads: int, name: str) -> None:
         raise ValueError(f"{name} {width} does not divide into {num_heads} heads")
 
 
+class _Memory(Protocol):
+    """Tokens that queries read: `[N, Q, heads * q]`, scaled already, get values `[N, Q, heads * v]`.
+
+    Not those that a mask bool `[N, K]` excludes; a row of no others is read evenly.
+    """
+
+    def read(self, queries: Tensor) -> Tensor: ...
+
+
+class _TokenMemory:
+    """Tokens `[N, K, W]` that every head reads whole, q = v = W."""
+
+    def __init__(self, tokens: Tensor, mask: Tensor | None = None) -> None:
+        self.tokens = tokens
+        self.bias = None if mask is None else _bias(mask, tokens.dtype).unsqueeze(1)
+
+    def read(self, queries: Tensor) -> Tensor:
+        rows, _, width = self.tokens.shape
+        asked, keys = queries.reshape(rows, -1, width), self.tokens.mT
+        scores = torch.bmm(asked, keys) if self.bias is None else torch.baddbmm(self.bias, asked, keys)
+        return torch.bmm(scores.softmax(dim=-1), self.tokens).view_as(queries)
+
+
+class _FusedMemory:
+    """Keys `[N, K, heads * q]` and values `[N, K, heads * v]`, read by the fused kernel."""
+
+    def __init__(self, keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None) -> None:
+        self.keys, self.values = _by_head(keys, num_heads), _by_head(values, num_heads)
+        self.bias = None if mask is None else _bias(mask, keys.dtype)[:, None, None]
+
+    def read(self, queries: Tensor) -> Tensor:
+        split = _by_head(queries, self.keys.shape[1])
+        read = F.scaled_dot_product_attention(split, self.keys, self.values, attn_mask=self.bias, scale=1.0)
+        return read.transpose(1, 2).flatten(2)
+
+
+class _HeadMemory:
+    """Keys `[N, K, heads * q]` and values `[N, K, heads * v]`, read head by head.
+
+    The fused kernel of CPUs takes longer for heads of 4 or 8 numbers than these products, which are fast
+    where the tokens lie along memory: `[N * heads, q or v, K]`. What the mask adds to a score is one more
+    number of a key, that queries multiply by 1.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None) -> None:
+        self.num_heads, self.is_masked = num_heads, mask is not None
+        parts = [_by_head(keys, num_heads).mT]
+        if mask is not None:
+            parts.append(_bias(mask, keys.dtype)[:, None, None].expand(-1, num_heads, -1, -1))
+        self.keys = torch.cat(parts, dim=2).flatten(0, 1)
+        self.values = _by_head(values, num_heads).mT.flatten(0, 1)
+
+    def read(self, queries: Tensor) -> Tensor:
+        split = _by_head(queries, self.num_heads)
+        if self.is_masked:
+            split = F.pad(split, (0, 1), value=1.0)
+        weights = torch.bmm(split.flatten(0, 1), self.keys).softmax(dim=-1)
+        read = torch.bmm(weights, self.values.mT)  # [N * heads, Q, v]
+        return read.view(*split.shape[:3], -1).transpose(1, 2).flatten(2)
+
+
+def _memory(keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None = None) -> _Memory:
+    kind = _HeadMemory if keys.device.type == "cpu" else _FusedMemory
+    return kind(keys, values, num_heads, mask)
+
+
 def _by_head(projected: Tensor, num_heads: int) -> Tensor:
     """`[N, K, heads * d]` as `[N, heads, K, d]`."""
     return projected.view(*projected.shape[:2], num_heads, -1).transpose(1, 2)
 
 
-def _joined(heads: Tensor) -> Tensor:
-    """`[N, heads, K, d]` as `[N, K, heads * d]`."""
-    return heads.transpose(1, 2).flatten(2)
+def _bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What to add to the scores of tokens: much less than nothing where `mask` is true."""
+    # Not -inf: a row of nothing else would be NaN, and its gradient too.
+    zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return zeros.masked_fill(mask, torch.finfo(dtype).min)
+
+
+def _circuit(
+    q_proj: nn.Linear, k_proj: nn.Linear, v_proj: nn.Linear, out_proj: nn.Linear, num_heads: int
+) -> tuple[Tensor, Tensor]:
+    """Weights `[heads * W, D]` to ask a `_TokenMemory` with latents, `[D, heads * W]` for what it answers.
+
+    A score q (W_k x) is (q W_k) x, and what is read, sum(p W_v x), is W_v sum(p x): with few queries it is
+    less work to multiply these than all tokens.
+    """
+    queries, keys, values = (
+        projection.weight.view(num_heads, -1, projection.in_features)
+        for projection in (q_proj, k_proj, v_proj)
+    )
+    outputs = out_proj.weight.view(out_proj.out_features, num_heads, -1).transpose(0, 1)
+    ask = torch.bmm(keys.mT, queries * queries.shape[1] ** -0.5)  # [heads, W, D]
+    tell = torch.bmm(outputs, values)  # [heads, D, W]
+    return ask.flatten(0, 1), tell.transpose(0, 1).flatten(1)
 
 
 class _LatentLayer(nn.Module):
@@ -33,20 +122,6 @@ class _LatentLayer(nn.Module):
         self.norm2 = nn.LayerNorm(embed_dim)
         width = int(embed_dim * mlp_ratio)
         self.mlp = nn.Sequential(nn.Linear(embed_dim, width), nn.GELU(), nn.Linear(width, embed_dim))
-
-    def forward(
-        self, latents: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, empty: Tensor | None
-    ) -> Tensor:
-        heads = keys.shape[1]
-        queries = _by_head(self.q_proj(self.norm1(latents)), heads)
-        if queries.shape[0] != keys.shape[0]:
-            queries = queries.expand(keys.shape[0], -1, -1, -1)
-        read = _joined(F.scaled_dot_product_attention(queries, keys, values, attn_mask=bias))
-        if empty is not None:
-            read = read.masked_fill(empty, 0.0)
-        latents = latents + self.attn_out_proj(read)
-        out: Tensor = latents + self.mlp(self.norm2(latents))
-        return out
 
 
 class LatentCrossAttention(nn.Module):
@@ -94,6 +169,10 @@ class LatentCrossAttention(nn.Module):
         if min(num_layers, num_query_tokens, feat_dim, out_dim) < 1:
             raise ValueError("num_layers, num_query_tokens, feat_dim and out_dim must be at least 1")
         self.num_heads, self.use_cls_token, self.mode = num_heads, use_cls_token, mode
+        self._scale = (qk_dim // num_heads) ** -0.5
+        # Multiplications for a token: with keys and values, and with tokens read as they are.
+        projected = (feat_dim + num_layers * num_query_tokens) * (qk_dim + embed_dim)
+        self._reads_tokens = 2 * num_layers * num_query_tokens * num_heads * feat_dim < projected
         self._q_token = nn.Parameter(
             nn.init.trunc_normal_(torch.empty(1, num_query_tokens, embed_dim), std=0.02)
         )
@@ -110,24 +189,39 @@ class LatentCrossAttention(nn.Module):
         `mask` bool `[N, K]`: true where not to look. A row that is masked throughout reads nothing: zeros in
         place of values. In the reference mode it reads the average of its tokens.
         """
-        tokens = self.norm_kv(tokens)
-        keys, values = (
-            _by_head(self.k_proj(tokens), self.num_heads),
-            _by_head(self.v_proj(tokens), self.num_heads),
-        )
-        bias = empty = None
-        if mask is not None:
-            # Not -inf: a row of nothing else would be NaN, and its gradient too.
-            bias = keys.new_zeros(mask.shape).masked_fill(mask, torch.finfo(keys.dtype).min)[:, None, None]
-            if self.mode.unknown_feature_is_padding:
-                empty = mask.all(dim=1)[:, None, None]
+        tokens, weight = self.norm_kv(tokens), self.token_weight()
+        return self.read(tokens if weight is None else F.linear(tokens, weight), mask)
+
+    def token_weight(self) -> Tensor | None:
+        """What `read` wants normalised tokens multiplied by, `[qk_dim + D, feat_dim]`; None: by nothing."""
+        return None if self._reads_tokens else torch.cat([self.k_proj.weight, self.v_proj.weight])
+
+    def read(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`forward` of tokens `[N, K, feat_dim or qk_dim + D]` that are normalised, and then multiplied."""
+        memory: _Memory
+        if self._reads_tokens:
+            memory = _TokenMemory(tokens, mask)
+        else:
+            keys, values = tokens.tensor_split([self.k_proj.out_features], dim=-1)
+            memory = _memory(keys, values, self.num_heads, mask)
+        empty = None
+        if mask is not None and self.mode.unknown_feature_is_padding:
+            empty = mask.all(dim=1)[:, None, None]
         latents: Tensor = self._q_token
-        for depth, layer in enumerate(self.layers, start=1):
+        for depth, layer in enumerate(cast("Iterable[_LatentLayer]", self.layers), start=1):
             if depth == len(self.layers) and self.use_cls_token:
-                latents = latents[
-                    :, :1
-                ]  # queries do not read one another: the others are not needed any more
-            latents = layer(latents, keys, values, bias, empty)
+                latents = latents[:, :1]  # queries do not read one another: nobody asks for the others now
+            ask, tell = self._scale * layer.q_proj.weight, layer.attn_out_proj.weight
+            if self._reads_tokens:
+                ask, tell = _circuit(
+                    layer.q_proj, self.k_proj, self.v_proj, layer.attn_out_proj, self.num_heads
+                )
+            queries = F.linear(layer.norm1(latents), ask)
+            read = F.linear(memory.read(queries.expand(tokens.shape[0], -1, -1)), tell)
+            if empty is not None:
+                read = read.masked_fill(empty, 0.0)
+            latents = latents + (read + layer.attn_out_proj.bias)
+            latents = latents + layer.mlp(layer.norm2(latents))
         if self.use_cls_token:
             latents = latents[:, 0]
         out: Tensor = self.output_proj(self.final_norm(latents))
@@ -156,7 +250,7 @@ class LatentSelfAttention(nn.Module):
         _check_heads(embed_dim, num_heads, "embed_dim")
         if min(num_layers, out_dim) < 1:
             raise ValueError("num_layers and out_dim must be at least 1")
-        self.num_heads = num_heads
+        self.num_heads, self._scale = num_heads, (embed_dim // num_heads) ** -0.5
         self._cls_token = nn.Parameter(torch.randn(1, 1, embed_dim)) if use_cls_token else None
 
         def linears(bias: bool) -> nn.ModuleList:
@@ -174,15 +268,21 @@ class LatentSelfAttention(nn.Module):
             latents = torch.cat(
                 [self._cls_token.expand(latents.shape[0], -1, -1).to(latents), latents], dim=1
             )
-        layers = zip(
+        layers: Iterable[Any] = zip(
             self.layer_norms_1, self.q_projs, self.k_projs, self.v_projs, self.out_projs, strict=True
         )
         for depth, (norm, q_proj, k_proj, v_proj, out_proj) in enumerate(layers, start=1):
             read = norm(latents)
-            keys, values = _by_head(k_proj(read), self.num_heads), _by_head(v_proj(read), self.num_heads)
-            if depth == len(self.out_projs):
-                latents, read = latents[:, :1], read[:, :1]  # nobody asks for the others any more
-            queries = _by_head(q_proj(read), self.num_heads)
-            latents = latents + out_proj(_joined(F.scaled_dot_product_attention(queries, keys, values)))
+            memory: _Memory
+            if depth < len(self.out_projs):
+                projections = [self._scale * q_proj.weight, k_proj.weight, v_proj.weight]
+                queries, keys, values = F.linear(read, torch.cat(projections)).chunk(3, dim=-1)
+                memory = _memory(keys, values, self.num_heads)
+                latents = latents + out_proj(memory.read(queries))
+                continue
+            # Nobody asks for the others any more.
+            ask, tell = _circuit(q_proj, k_proj, v_proj, out_proj, self.num_heads)
+            memory = _TokenMemory(read)
+            latents = latents[:, :1] + F.linear(memory.read(F.linear(read[:, :1], ask)), tell, out_proj.bias)
         out: Tensor = self._final_proj(self._layer_norm_2(latents[:, 0]))
         return out

@@ -14,6 +14,9 @@ from ..policy import RecurrentPolicy
 from .actor_critic import NUM_EMBEDDINGS, ActorCritic, EncoderAndHeads, PerDimensionActorCritic
 from .environment import normalisations
 
+# Scores that are computed at once, on CPUs: 6 MB.
+_SCORES = 3 << 19
+
 
 @dataclass(frozen=True, slots=True)
 class LatentSizes:
@@ -99,9 +102,37 @@ class LatentEncoder(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
         tokens, mask = self.obs_(observations)
-        latents = self.obs_latent_query_attn(self.obs_fourier(self.obs_norm(tokens)), mask)
+        tokens = self.obs_norm(tokens)
+        if tokens.device.type != "cpu" or torch.compiler.is_compiling():
+            return self._read(tokens, mask)
+        # Scores of many rows would be memory that the system gives and takes back in every forward.
+        attention = self.obs_latent_query_attn
+        rows = max(1, _SCORES // (attention.num_heads * attention._q_token.shape[1] * tokens.shape[1]))
+        if rows >= len(tokens):
+            return self._read(tokens, mask)
+        parts = zip(tokens.split(rows), mask.split(rows), strict=True)
+        return torch.cat([self._read(*part) for part in parts])
+
+    def _read(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Features `[N, input_size]` of normalised tokens float `[N, K, 3]`, but of those in `mask`."""
+        attention = self.obs_latent_query_attn
+        if self._sums_tables(tokens):
+            read = self.obs_fourier.projected(tokens, attention.norm_kv, attention.token_weight())
+            latents = attention.read(read, mask)
+        else:
+            latents = attention(self.obs_fourier(tokens), mask)
         features: Tensor = self.obs_latent_self_attn(latents)
         return features
+
+    def _sums_tables(self, tokens: Tensor) -> bool:
+        """Whether tokens are projected by `projected`: where it is faster, and exact."""
+        return (
+            tokens.device.type == "cpu"
+            and not torch.is_grad_enabled()
+            and not torch.compiler.is_compiling()
+            and not torch.is_autocast_enabled("cpu")
+            and self.obs_latent_query_attn.k_proj.weight.dtype == torch.float32
+        )
 
 
 class LatentAttnTiny(_LatentAttn):

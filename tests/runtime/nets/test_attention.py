@@ -3,7 +3,12 @@ import torch
 from torch import Tensor, nn
 
 from policyfix.runtime.modes import REFERENCE
-from policyfix.runtime.nets.attention import LatentCrossAttention, LatentSelfAttention
+from policyfix.runtime.nets.attention import (
+    LatentCrossAttention,
+    LatentSelfAttention,
+    _FusedMemory,
+    _HeadMemory,
+)
 
 
 def shaken(net: nn.Module, seed: int = 0) -> nn.Module:
@@ -28,8 +33,11 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
     return torch.cat(out, dim=-1)
 
 
+@pytest.mark.parametrize("num_query_tokens", [1, 5])
 @pytest.mark.parametrize("use_cls_token", [False, True])
-def test_cross_attention_is_its_definition_over_the_tokens_that_are_not_masked(use_cls_token: bool) -> None:
+def test_cross_attention_is_its_definition_over_the_tokens_that_are_not_masked(
+    use_cls_token: bool, num_query_tokens: int
+) -> None:
     net = shaken(
         LatentCrossAttention(
             7,
@@ -38,10 +46,11 @@ def test_cross_attention_is_its_definition_over_the_tokens_that_are_not_masked(u
             qk_dim=12,
             num_heads=4,
             num_layers=3,
-            num_query_tokens=5,
+            num_query_tokens=num_query_tokens,
             use_cls_token=use_cls_token,
         )
     )
+    assert net._reads_tokens == (num_query_tokens == 1)  # one case of each way
     tokens, mask = torch.randn(3, 9, 7), torch.rand(3, 9) < 0.4
     got = net(tokens, mask)
     for row in range(3):
@@ -86,7 +95,23 @@ def test_a_row_without_tokens_reads_nothing_and_has_no_nan_in_its_gradient() -> 
 def test_in_the_reference_mode_a_row_without_tokens_reads_the_average() -> None:
     net = shaken(LatentCrossAttention(7, 6, embed_dim=8, num_heads=4, mode=REFERENCE))
     tokens = torch.randn(1, 1, 7).expand(1, 5, 7)
-    torch.testing.assert_close(net(tokens, torch.ones(1, 5, dtype=torch.bool)), net(tokens[:, :1]))
+    mask = torch.ones(1, 5, dtype=torch.bool)
+    torch.testing.assert_close(net(tokens, mask), net(tokens[:, :1]))
+
+    def gradient(*inputs: Tensor) -> Tensor:
+        (gradient,) = torch.autograd.grad(net(*inputs).square().sum(), net.v_proj.weight)
+        return gradient
+
+    torch.testing.assert_close(gradient(tokens, mask), gradient(tokens[:, :1]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_heads_one_by_one_read_what_the_fused_kernel_reads(masked: bool) -> None:
+    torch.manual_seed(0)
+    keys, values, queries = torch.randn(3, 9, 12), torch.randn(3, 9, 8), torch.randn(3, 5, 12)
+    mask = torch.rand(3, 9) < 0.4 if masked else None
+    one_by_one, fused = (kind(keys, values, 4, mask) for kind in (_HeadMemory, _FusedMemory))
+    torch.testing.assert_close(one_by_one.read(queries), fused.read(queries))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from policyfix.runtime.modes import REFERENCE
@@ -23,6 +24,25 @@ def test_a_fourier_token_is_embedding_place_value() -> None:
     assert torch.equal(token[:5], net._attr_embeds.weight[3])
     torch.testing.assert_close(token[5:], torch.tensor([*place, 200.0]))
     assert net.output_dim == len(token) == 18
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+@pytest.mark.parametrize("out", [None, 6])
+def test_projected_tokens_are_tokens_normalised_and_projected(out: int | None, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    embedding, norm = FourierTokenEmbedding(5, 3), nn.LayerNorm(18)
+    with torch.no_grad():
+        for parameter in [*embedding.parameters(), *norm.parameters()]:
+            parameter.add_(torch.randn_like(parameter))
+    weight = None if out is None else torch.randn(out, 18)
+    tokens = torch.randint(0, 256, (4, 300, 3)).to(dtype)
+    if dtype == torch.float32:
+        tokens[..., 2] /= 7
+    expected = norm(embedding(tokens))
+    expected = expected if weight is None else F.linear(expected, weight)
+    got = embedding.projected(tokens, norm, weight)
+    assert not got.requires_grad
+    torch.testing.assert_close(got, expected.detach(), atol=2e-5, rtol=1e-5)
 
 
 def test_the_learnt_place_and_value_embeddings_are_added() -> None:

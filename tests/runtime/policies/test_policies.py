@@ -10,6 +10,7 @@ from tensordict import TensorDict
 
 from policyfix.runtime import policies
 from policyfix.runtime.modes import SOUND
+from policyfix.runtime.policies import latent
 from policyfix.runtime.policies.actor_critic import ActorCritic
 
 
@@ -48,6 +49,18 @@ def test_a_training_forward_equals_the_stepped_rollout(
     for key in ("act_log_prob", "full_log_probs"):
         torch.testing.assert_close(out[key], rollout[key], atol=1e-5, rtol=0)
     torch.testing.assert_close(out["value"].squeeze(-1), rollout["values"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("grad", [False, True])
+@pytest.mark.parametrize("name", ["LatentAttnTiny", "LatentAttnSmall", "LatentAttnMed"])
+def test_many_rows_are_read_as_few_are(name, grad, world, step, monkeypatch) -> None:
+    encoder = getattr(policies, name)(world()).policy.encoder
+    observations = step(40)["env_obs"]
+    with torch.set_grad_enabled(grad):
+        expected = encoder(observations)
+        monkeypatch.setattr(latent, "_SCORES", 1)
+        got = encoder(observations)
+    torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_outputs_have_the_shapes_of_the_contract_and_every_parameter_learns(build, step) -> None:
