@@ -12,11 +12,15 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
 from policyfix.finding import Result
+
+try:
+    from _blake2 import blake2b  # hashlib loads OpenSSL first, which takes longer than what is hashed here
+except ImportError:
+    from hashlib import blake2b
 
 KEPT_DAYS = 30  # unused entries are dropped then
 SETTLED = 0.1  # seconds: a file that changed less long ago may change again without its times telling

@@ -38,9 +38,9 @@ class Fix:
     title: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record()
 class Finding:
-    """A defect that is certain. Sorts by place. `unfixed` says why no fix is offered."""
+    """A defect that is certain. `unfixed` says why no fix is offered."""
 
     path: str
     line: int
