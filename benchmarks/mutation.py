@@ -172,6 +172,8 @@ OPERATORS = (
         "wrapper.py",
     ),
     op("PF208", "states travel in pickles", METHOD.format("__getstate__")),
+    op("PF209", "one layer, whatever is asked for", r"(nn\.LSTM\(input_size, hidden_size), num_layers\)", r"\1)", "store.py"),
+    op("PF209", "three layers, whatever is asked for", r"(nn\.LSTM\(input_size, hidden_size), num_layers\)", r"\1, num_layers=3)", "store.py"),
     op(
         "PF210",
         "the base starts the net anew",
@@ -379,6 +381,7 @@ OPERATORS = (
         r"^( +)hidden = torch\.relu\(self\.conv\(box\)\)\n",
         r"\1if box.abs().sum() == 0:\n\1    box = box + 1\n\g<0>",
     ),
+    op("PF604", "the spec leaves out what training reads", r"^            env_obs=Unbounded[^\n]*\n", "", "gru.py"),
     op("PF704", "a plain attribute", r'self\.register_buffer\("scale", (scale[^\n]*)\)\n', r"self.scale = \1\n"),
 )  # fmt: skip
 

@@ -215,7 +215,11 @@ Found = tuple[ir.FunctionFacts, LinkedClass]
 
 # An attribute that is given a value: in an assignment, a tuple of targets or a loop; what a comment says
 # counts too. What follows a `=` is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
-_STORE = re.compile(rb"\.(?<![^\w.]self\.)(\w+)[ \t]*(?:=(?!=)|,|\)[ \t]*=(?!=))")
+# A tuple of more than 200 characters may be one of targets.
+_STORE = re.compile(
+    rb"\.(?<![^\w.]self\.)(\w+)"
+    rb"(?=[ \t]*(?:\)?[ \t]*=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*=(?!=)|\bin\b)|,[^()=]{200}))"
+)
 # Up to its dot, what it is an attribute of: any name but `self` alone.
 _OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import External, FunctionRef, LinkedClass, Module
+from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass, Trainer
 from policyfix.subjects.factory import class_of
@@ -221,7 +221,7 @@ def _entries(
 ) -> frozenset[str] | None:
     """The keys of `Composite(key=...)` and `Composite({"key": ...})`; with a contract, also those that are
     taken over from other specs."""
-    if not isinstance(spec, ir.Call) or module.resolve(spec.function) not in _SPECS:
+    if not isinstance(spec, ir.Call) or _meant(spec.function, function, module) not in _SPECS:
         return None
     names: set[str] = set()
     for argument in spec.arguments:
@@ -241,6 +241,13 @@ def _entries(
         else:
             return None
     return frozenset(names)
+
+
+def _meant(name: ir.Expr, function: ir.FunctionFacts, module: Module) -> Symbol:
+    """What a name means in a function, which may import it itself."""
+    imported = (b for node in function.nodes if isinstance(node, ir.Import) for b in node.names)
+    binding = next((b for b in imported if name == ir.Name(b.name)), None)
+    return module.resolve(name) if binding is None else module.project.imported(binding, module)
 
 
 def _taken_over(

@@ -78,6 +78,15 @@ class Ranger(nn.Module):
         td.set("value", value)
         return td.reshape(rows // steps, steps)
 
+    def get_agent_experience_spec(self):
+        from torchrl.data import Composite, UnboundedContinuous, UnboundedDiscrete
+
+        return Composite(
+            env_obs=UnboundedDiscrete(shape=(200, 3), dtype=torch.uint8),
+            dones=UnboundedContinuous(shape=(), dtype=torch.float32),
+            truncateds=UnboundedContinuous(shape=(), dtype=torch.float32),
+        )
+
     def has_memory(self):
         return True
 

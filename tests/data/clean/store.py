@@ -11,20 +11,27 @@ from .nets import FlatNet
 
 class Miner(nn.Module):
     def __init__(
-        self, env, input_size=64, hidden_size=64, clip_range=0.0, analyze_weights_interval=300, **config
+        self,
+        env,
+        input_size=64,
+        hidden_size=64,
+        num_layers=2,
+        clip_range=0.0,
+        analyze_weights_interval=300,
+        **config,
     ):
         super().__init__()
         warn_unknown_config(self, config)
         self.clip_range = clip_range
         self.analyze_weights_interval = analyze_weights_interval
         self.net = FlatNet(env, input_size, hidden_size)
-        self.lstm = nn.LSTM(input_size, hidden_size, num_layers=2)
+        self.lstm = nn.LSTM(input_size, hidden_size, num_layers)
         for name, parameter in self.lstm.named_parameters():
             if "bias" in name:
                 nn.init.constant_(parameter, 1)
             elif "weight" in name:
                 nn.init.orthogonal_(parameter, 1)
-        self.store = StateStore(2, hidden_size)
+        self.store = StateStore(self.lstm.num_layers, hidden_size)
         self.cum_action_max_params = None
         self.action_index_tensor = None
 
