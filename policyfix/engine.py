@@ -121,8 +121,8 @@ def check(
     everything = unread.union(*(part.failures for part in heard), hearing.failures)
     result.problems = sorted(everything, key=lambda p: (p.path, p.line or 0, p.message))
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
-    folders = [path.absolute() for path in paths if path.is_dir()]
-    absent = {p for h in heard for p in h.absent if not any(p.is_relative_to(folder) for folder in folders)}
+    folders = tuple(os.path.join(path.absolute(), "") for path in paths if path.is_dir())
+    absent = {Path(place) for part in heard for place in part.absent if not place.startswith(folders)}
     result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
     return result
 
@@ -155,7 +155,7 @@ class _Heard:
     failures: list[Problem]  # of rules
     unreadable: dict[Path, Problem]
     asked: set[Path]
-    absent: set[Path]
+    absent: set[str]
 
 
 @dataclass(slots=True)

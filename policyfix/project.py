@@ -6,6 +6,7 @@ something that the base might add is then unknown too, and rules stay silent.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -250,7 +251,7 @@ class Project:
         self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
-        self.absent: set[Path] = set()  # files that an import might have meant, or that were only glanced at
+        self.absent: set[str] = set()  # files that an import might have meant, or that were only glanced at
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
         """`work`, or unresolved where the key is already being resolved: import cycles end here."""
@@ -298,7 +299,7 @@ class Project:
         key = (path, words)
         if key not in self._mentioned:
             data = self._data(path)
-            self.absent.add(path)  # another text might bring another answer
+            self.absent.add(str(path))  # another text might bring another answer
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
 
@@ -436,13 +437,10 @@ class Project:
         return path.absolute().parents[level - 1]
 
     def _at(self, folder: Path, parts: list[str]) -> Path | None:
-        place = folder.joinpath(*parts)
-        candidates = [place / "__init__.py"]
-        if parts:
-            candidates.insert(0, place.with_name(place.name + ".py"))
-        for candidate in candidates:
-            if candidate.is_file():
-                return candidate
+        place = os.path.join(folder, *parts)  # thousands of these are none: no paths are made of them
+        for candidate in (*([f"{place}.py"] if parts else []), os.path.join(place, "__init__.py")):
+            if os.path.isfile(candidate):
+                return Path(candidate)
             self.absent.add(candidate)
         return None
 
