@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import stat
 import tokenize
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -276,12 +278,13 @@ def _translated(part: str) -> str:
 
 def read(path: Path) -> Source:
     """The decoded file, by its byte order mark or PEP 263 line, else UTF-8. Raises `SourceError`."""
-    if path.exists() and not path.is_file():
-        raise SourceError(str(path), "is not a regular file")
     if path.suffix == ".ipynb":
         raise SourceError(str(path), "is a notebook: export it to a .py file and check that")
     try:
-        data = path.read_bytes()
+        if not stat.S_ISREG(os.stat(path).st_mode):  # to open a pipe takes until somebody writes to it
+            raise SourceError(str(path), "is not a regular file")
+        with open(path, "rb", buffering=0) as file:
+            data = file.read()
     except OSError as error:
         raise SourceError(str(path), f"cannot be read: {error.strerror or error}") from error
     return decode(data, str(path))
@@ -290,7 +293,12 @@ def read(path: Path) -> Source:
 def decode(data: bytes, path: str) -> Source:
     """Bytes to text; line endings stay as they are. Raises `SourceError`."""
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        # Nearly all files say nothing of it in their first two lines, and are found out to be UTF-8 or not.
+        head = data[: data.find(b"\n", data.find(b"\n") + 1) + 1 or None]
+        if b"coding" in head or head.startswith(BOM_UTF8):
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(head).readline)
+        else:
+            encoding = "utf-8"
         text = data.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
         raise SourceError(
