@@ -386,20 +386,41 @@ def nodes(tree: object) -> Iterator[object]:
 
 
 @cache
+def _spoken(tree: object) -> tuple[frozenset[str], frozenset[str]]:
+    """The names and the strings of a class, a function or a tuple of statements."""
+    names: set[str] = set()
+    strings: set[str] = set()
+    for node in _within(tree):
+        match node:
+            case Name(id=name) | Attribute(name=name):
+                names.add(name)
+            case Literal(value=str(value)):
+                strings.add(value)
+    return frozenset(names), frozenset(strings)
+
+
+def _within(tree: object) -> Iterator[object]:
+    """Every node but functions and classes, whose own are kept."""
+    match tree:
+        case ClassFacts():
+            yield from nodes((tree.bases, tree.decorators, tree.attributes, tree.metaclass))
+            for inner in (*tree.functions, *tree.classes):
+                yield from _within(inner)
+        case FunctionFacts():
+            yield from nodes((tree.parameters, tree.decorators))
+            yield from tree.nodes
+        case _:
+            yield from nodes(tree)
+
+
 def names_in(tree: object) -> frozenset[str]:
     """The names and attributes that a class, a function or a tuple of statements speaks of."""
-    return frozenset(
-        node.id if isinstance(node, Name) else node.name
-        for node in nodes(tree)
-        if isinstance(node, (Name, Attribute))
-    )
+    return _spoken(tree)[0]
 
 
-@cache
 def strings_in(tree: object) -> frozenset[str]:
     """The string literals in a class, a function or a tuple of statements."""
-    literals = (node.value for node in nodes(tree) if isinstance(node, Literal))
-    return frozenset(value for value in literals if isinstance(value, str))
+    return _spoken(tree)[1]
 
 
 def words_in(tree: object) -> frozenset[str]:

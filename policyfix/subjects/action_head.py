@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from policyfix.subjects.network import depends_on_input
 from policyfix.subjects.policy import PolicyClass
@@ -22,6 +23,7 @@ _REPEATING = VIEWS | frozenset(
 )
 
 
+@lru_cache(maxsize=64)
 def logits(policy: PolicyClass) -> tuple[Value, ...]:
     """What the distribution over actions is made from, for each way that it may come about."""
     outputs = frozenset(policy.contract.outputs)

@@ -10,7 +10,7 @@ from policyfix.project import External
 from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
-from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, positional, walk
+from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, parts, positional, walk
 
 INIT = "torch.nn.init."
 _OF_A_MODULE = frozenset(
@@ -151,7 +151,7 @@ def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
         if isinstance(current, Thing):
             todo += [store.value for store in stored if store.thing is current]
         else:
-            todo += [part for part in walk(current) if isinstance(part, (Term, Thing))]
+            todo += parts(current)
     return found
 
 
