@@ -37,6 +37,8 @@ class Reader:
         self.overlay = overlay or {}  # contents that are not on disk (yet)
         self._cache = cache
         self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
+        self._has_learnt = False  # what the index does not hold yet
+        self._entries: dict[Path, _Entry | None] = {}
         self._sources: dict[Path, sources.Source | None] = {}
         self._unproved: list[Path] = []
         self._to_prove: Queue[Path] | None = None
@@ -75,9 +77,14 @@ class Reader:
         return entry is not None and entry.observes
 
     def _entry(self, path: Path) -> _Entry | None:
-        self.asked.add(path.absolute())
-        now = None if self._cache is None or path.absolute() in self.overlay else stat(path)
-        entry = self._index.get(str(path.absolute()))
+        if path not in self._entries:
+            self._entries[path] = self._indexed(path.absolute())
+        return self._entries[path]
+
+    def _indexed(self, path: Path) -> _Entry | None:
+        self.asked.add(path)
+        now = None if self._cache is None or path in self.overlay else stat(path)
+        entry = self._index.get(str(path))
         if entry is not None and entry.stat == now:
             return entry
         source = self.source(path)
@@ -87,7 +94,8 @@ class Reader:
         trains = index.trains(source.data, self._contract)
         observes = self._contract.observation_key.encode() in source.data
         entry = _Entry(now, headers, suppressions.MARKER in source.data, trains, observes)
-        self._index[str(path.absolute())] = entry
+        self._index[str(path)] = entry
+        self._has_learnt = True
         return entry
 
     def facts(self, path: Path) -> ir.ModuleFacts | None:
@@ -156,8 +164,9 @@ class Reader:
             return
         for path in self._unproved:
             if path not in self.problems and (entry := self._entry(path)) is not None:
-                entry.is_python = True
-        self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+                entry.is_python = self._has_learnt = True
+        if self._has_learnt:
+            self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
 
     def _judge(self, paths: Iterable[Path]) -> dict[Path, Problem]:
         """The problems of those that are no Python."""
