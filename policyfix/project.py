@@ -303,6 +303,12 @@ class Project:
             self._mentioned[key] = any(word.encode() in data for word in words)
         return self._mentioned[key]
 
+    def defines_function(self, path: Path, name: str) -> bool:
+        """Whether the text of a file has a function of that name at its margin."""
+        self.absent.add(str(path))
+        header = rb"^(?:async[ \t]+)?def[ \t]+%s\b" % re.escape(name).encode()
+        return re.search(header, self._data(path), re.MULTILINE) is not None
+
     def classes_called(self, name: str) -> list[LinkedClass]:
         """The module-level classes of that name in known files."""
         header = re.compile(rb"^class[ \t]+%s\b" % re.escape(name).encode(), re.MULTILINE)

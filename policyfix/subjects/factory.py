@@ -244,15 +244,16 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
     for node in function.nodes:
         if not isinstance(node, ir.Call):
             continue
+        given_here = (*(a.value for a in node.arguments), *_spread(node, function))
+        read = [c for value in given_here for c in _configs(value) if _is_config(c, given, module)]
+        if _is_named(node.function, assigned) and (not read or _is_function(node.function, module)):
+            continue  # before another file is read for it
         classes, selected_by = _classes(node.function, assigned, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
-        given_here = (*(a.value for a in node.arguments), *_spread(node, function))
-        read = [*_configs(selected_by), *(c for value in given_here for c in _configs(value))]
-        for config in read:
-            if _is_config(config, given, module):
-                yield Build(node, classes, config)
-                break
+        read = [*(c for c in _configs(selected_by) if _is_config(c, given, module)), *read]
+        if read:
+            yield Build(node, classes, read[0])
 
 
 def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
@@ -266,6 +267,22 @@ def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
 def _is_plain(expr: ir.Expr) -> bool:
     """A parameter itself, or an attribute of `self`."""
     return isinstance(expr, ir.Name) or (isinstance(expr, ir.Attribute) and expr.value == ir.Name("self"))
+
+
+def _is_named(callee: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> bool:
+    """Whether a callee is what its name says: nothing chooses it."""
+    if isinstance(callee, ir.Name):
+        return callee.id not in assigned
+    return isinstance(callee, ir.Attribute)
+
+
+def _is_function(callee: ir.Expr, module: Module) -> bool:
+    """Whether a name is imported from a file whose text defines a function of that name."""
+    binding = module.facts.lookup(callee.id) if isinstance(callee, ir.Name) else None
+    if not isinstance(binding, ir.Imported) or binding.attribute is None:
+        return False
+    path = module.project.imported_file(binding, module)
+    return path is not None and module.project.defines_function(path, binding.attribute)
 
 
 def _classes(
