@@ -7,7 +7,7 @@ and convolution.
 """
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ from torch import Tensor, nn
 
 from .tokens import PADDING, TokenBox, _check_tokens
 
-# The outputs that a token reaches are the bits of a number.
-_MOST_OUTPUTS = 31
+# With fewer the box is filled sooner than the pairs are listed.
+_FEWEST_ROWS = 16
+# Rows of observations that are looked at together: intermediate tensors stay small beside those of the net.
+_ROWS = 1024
 
 _Integers = npt.NDArray[np.int64]
 
@@ -33,37 +35,88 @@ def convolve_tokens(box: TokenBox, convolution: nn.Conv2d, observations: Tensor,
     gives float `[N, channels, W', H']`, channels last in memory where it is made by sums. Raises what
     `TokenBox.forward` raises.
     """
-    if not _sums(box, convolution, observations):
+    geometry = None
+    if _sums(box, convolution, observations):
+        geometry = _geometry(
+            box.num_features, box.width, box.height, convolution.kernel_size, convolution.stride
+        )
+    if geometry is None:
         dense: Tensor = convolution(box(observations, scale))
         return dense
     _check_tokens(observations)
-    width, height = (_outputs(box, convolution, dimension) for dimension in (0, 1))
-    pairs = _Pairs(box, convolution, observations)
+    pairs = _Pairs(box, geometry, observations)
     # One row for each place in the kernel, features outermost; values are divided by dividing it.
     table = (convolution.weight.flatten(2) / scale.unsqueeze(1)).flatten(1).t().contiguous()
-    out: Tensor = _SumOfRows.apply(table, pairs)  # type: ignore[no-untyped-call]
+    # The way past autograd is the shorter one.
+    out: Tensor = (_SumOfRows.apply if torch.is_grad_enabled() else _SumOfRows.forward)(table, pairs)
     if convolution.bias is not None:
         out = out.add_(convolution.bias)
-    return out.view(observations.shape[0], width, height, -1).permute(0, 3, 1, 2)
+    return out.view(observations.shape[0], *geometry.outputs, -1).permute(0, 3, 1, 2)
 
 
 def _sums(box: TokenBox, convolution: nn.Conv2d, observations: Tensor) -> bool:
+    mode = box.mode
     return (
         observations.device.type == "cpu"
+        and len(observations) >= _FEWEST_ROWS
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
         and convolution.weight.dtype == torch.float32
-        and _outputs(box, convolution, 0) * _outputs(box, convolution, 1) <= _MOST_OUTPUTS
-        and box.mode.padding_leaves_cells
-        and box.mode.tokens_stay_inside
-        and box.mode.no_warning_in_forward
+        and mode.padding_leaves_cells
+        and mode.tokens_stay_inside
+        and mode.no_warning_in_forward
     )
 
 
-def _outputs(box: TokenBox, convolution: nn.Conv2d, dimension: int) -> int:
-    """How many outputs a convolution has along a side of a box."""
-    side = (box.width, box.height)[dimension]
-    return (side - convolution.kernel_size[dimension]) // convolution.stride[dimension] + 1
+class _Geometry(NamedTuple):
+    """What does not depend on the tokens, for a box of P places and a convolution of S outputs; all int32.
+
+    - `outputs`: their numbers along the sides of the box;
+    - `reach` `[P + 1]`: the outputs that a token at place `(x * height + y) * features + feature` reaches, as
+      bits; none at the last, which is no place; `bits` `[S, 1]`: the bit of each output;
+    - `row_of_place` `[P + 1]` less `row_of_output` `[S, 1]`: 256 times the row of the table for a token at a
+      place and an output that it reaches.
+    """
+
+    outputs: tuple[int, int]
+    reach: Tensor
+    bits: Tensor
+    row_of_place: Tensor
+    row_of_output: Tensor
+
+
+@functools.cache
+def _geometry(
+    features: int, width: int, height: int, kernel: tuple[int, int], stride: tuple[int, int]
+) -> _Geometry | None:
+    """None where there are more outputs than bits."""
+
+    def along(side: int, dimension: int) -> tuple[_Integers, npt.NDArray[np.bool_]]:
+        """Where the outputs begin `[outputs]`, and which of them a cell reaches `[side, outputs]`."""
+        size, step = kernel[dimension], stride[dimension]
+        begin = np.arange(0, side - size + 1, step)
+        tap = np.arange(side)[:, None] - begin
+        return begin, (tap >= 0) & (tap < size)
+
+    def tensor(values: _Integers) -> Tensor:
+        return torch.from_numpy(values.astype(np.int32))
+
+    (begin_x, across), (begin_y, down) = along(width, 0), along(height, 1)
+    both = (across[:, None, :, None] & down[None, :, None, :]).reshape(width * height, -1)
+    if both.shape[1] > 31:
+        return None
+    bits = 1 << np.arange(both.shape[1])
+    reach = (both * bits).sum(axis=1).repeat(features)
+    x, y, feature = np.indices((width, height, features)).reshape(3, -1)
+    row = (feature * kernel[0] + x) * kernel[1] + y
+    row_of_output = (begin_x[:, None] * kernel[1] + begin_y).flatten()
+    return _Geometry(
+        (len(begin_x), len(begin_y)),
+        F.pad(tensor(reach), (0, 1)),
+        tensor(bits).unsqueeze(1),
+        F.pad(tensor(256 * row), (0, 1)),
+        tensor(256 * row_of_output).unsqueeze(1),
+    )
 
 
 class _Pairs:
@@ -74,32 +127,15 @@ class _Pairs:
     output.
     """
 
-    def __init__(self, box: TokenBox, convolution: nn.Conv2d, observations: Tensor) -> None:
+    def __init__(self, box: TokenBox, geometry: _Geometry, observations: Tensor) -> None:
         # On the CPU the bytes are in this process's memory: to read them, by numpy, waits for nothing.
         used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
         kept = int(used.nonzero()[0].max(initial=0)) + 1
-        count = observations.shape[0]
-        byte, feature, value = observations[:, :kept].int().flatten(0, 1).unbind(-1)
-
-        cells, layers = box.offsets.unbind()
-        nowhere = box.width * box.height * box.num_features
-        places = cells.index_select(0, byte) + layers.index_select(0, feature)
-        places = places.clamp_(max=nowhere).view(count, kept)
-        # Of several tokens at one place the last counts: it is the one that is left to own it.
-        order = torch.arange(kept, dtype=torch.uint8 if kept <= 256 else torch.int32).expand(count, kept)
-        owner = order.new_empty(count, nowhere + 1).scatter_(1, places, order)
-        places = torch.where(owner.gather(1, places) == order, places, nowhere).flatten()
-
-        reach, bits, row_of_place, row_of_output = _geometry(
-            box.num_features, box.width, box.height, convolution.kernel_size, convolution.stride
-        )
-        reached = (reach.index_select(0, places).view(count, 1, kept) & bits).bool().numpy()
-        most = np.uint8 if kept < 256 else np.int64
-        self.counts = np.add.reduce(reached.view(np.uint8), axis=-1, dtype=most).ravel()
-        # Row and value of a token in one number, to be picked at once.
-        tokens = row_of_place.index_select(0, places).mul_(256).add_(value).view(count, 1, kept)
-        picked = (tokens - row_of_output).view(-1).index_select(0, torch.from_numpy(np.flatnonzero(reached)))
-        self.rows, self.values = picked >> 8, (picked & 255).float()
+        parts = [_pairs(box, geometry, part) for part in torch.split(observations[:, :kept], _ROWS)]
+        counts, picked = zip(*parts, strict=True)
+        self.counts = np.concatenate(counts) if len(counts) > 1 else counts[0]
+        together = torch.cat(picked) if len(picked) > 1 else picked[0]
+        self.rows, self.values = together >> 8, (together & 255).float()
 
     def transposed(self, rows: int) -> tuple[Tensor, Tensor, Tensor]:
         """Ordered by the row of a table of `rows` rows: values `[P]`, outputs `[P]`, where rows begin."""
@@ -111,6 +147,27 @@ class _Pairs:
         outputs = torch.from_numpy(np.arange(self.counts.size).repeat(self.counts))
         begin = _begin(np.bincount(by_row, minlength=rows))
         return self.values.index_select(0, order), outputs.index_select(0, order), begin
+
+
+def _pairs(box: TokenBox, geometry: _Geometry, observations: Tensor) -> tuple[_Integers, Tensor]:
+    """The number of pairs of each output, and of each pair 256 times the row of the table plus the value."""
+    count, kept = observations.shape[:2]
+    byte, feature, value = observations.int().flatten(0, 1).unbind(-1)
+    cells, layers = box.offsets.unbind()
+    nowhere = box.width * box.height * box.num_features
+    places = cells.index_select(0, byte) + layers.index_select(0, feature)
+    places = places.clamp_(max=nowhere).view(count, kept)
+    # Of several tokens at one place the last counts: it is the one that is left to own it.
+    order = torch.arange(kept, dtype=torch.uint8 if kept <= 256 else torch.int32).expand(count, kept)
+    owner = order.new_empty(count, nowhere + 1).scatter_(1, places, order)
+    places = torch.where(owner.gather(1, places) == order, places, nowhere).flatten()
+
+    _, reach, bits, row_of_place, row_of_output = geometry
+    reached = (reach.index_select(0, places).view(count, 1, kept) & bits).bool().numpy()
+    counts = np.add.reduce(reached.view(np.uint8), axis=-1, dtype=np.uint8 if kept < 256 else np.int64)
+    tokens = row_of_place.index_select(0, places).add_(value).view(count, 1, kept)
+    pairs = torch.from_numpy(np.flatnonzero(reached))
+    return counts.ravel(), (tokens - row_of_output).view(-1).index_select(0, pairs)
 
 
 def _begin(counts: _Integers) -> Tensor:
@@ -138,40 +195,3 @@ class _SumOfRows(torch.autograd.Function):
         values, outputs, begin = ctx.pairs.transposed(ctx.rows)
         summed = F.embedding_bag(outputs, gradient.contiguous(), begin, per_sample_weights=values, mode="sum")
         return summed, None
-
-
-@functools.cache
-def _geometry(
-    features: int, width: int, height: int, kernel: tuple[int, int], stride: tuple[int, int]
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """What does not depend on the tokens.
-
-    For each place `(x * height + y) * features + feature` of the box, and one more for no place, the outputs
-    that it reaches, as bits; the bit of each output `[S, 1]`; for each place a row of the table, from which
-    256ths of that of the output `[S, 1]` are to be subtracted. All int32.
-    """
-
-    def along(side: int, dimension: int) -> tuple[_Integers, npt.NDArray[np.bool_]]:
-        """Where the outputs begin `[outputs]`, and which of them a cell reaches `[side, outputs]`."""
-        size, step = kernel[dimension], stride[dimension]
-        begin = np.arange(0, side - size + 1, step)
-        tap = np.arange(side)[:, None] - begin
-        return begin, (tap >= 0) & (tap < size)
-
-    (begin_x, across), (begin_y, down) = along(width, 0), along(height, 1)
-    both = (across[:, None, :, None] & down[None, :, None, :]).reshape(width * height, -1)
-    bits = 1 << np.arange(both.shape[1])
-    x, y, feature = np.indices((width, height, features)).reshape(3, -1)
-    row = (feature * kernel[0] + x) * kernel[1] + y
-    row_of_output = (begin_x[:, None] * kernel[1] + begin_y).flatten()
-
-    def tensor(values: _Integers) -> Tensor:
-        return torch.from_numpy(values.astype(np.int32))
-
-    reach = (both * bits).sum(axis=1).repeat(features)
-    return (
-        F.pad(tensor(reach), (0, 1)),
-        tensor(bits).unsqueeze(1),
-        F.pad(tensor(row), (0, 1)),
-        tensor(256 * row_of_output).unsqueeze(1),
-    )

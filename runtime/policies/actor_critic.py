@@ -67,8 +67,8 @@ class _Critic(nn.Module):
             value: Tensor = last(torch.tanh(first(hidden)))
             return value
         # tanh(x) = 2 sigmoid(2 x) - 1, and torch's sigmoid takes a third of the time of its tanh on CPUs. The
-        # factors are left to the product before and to the weights after.
-        sigmoids = torch.addmm(first.bias, hidden, first.weight.t(), beta=2, alpha=2).sigmoid_()
+        # factors are left to smaller tensors.
+        sigmoids = F.linear(2 * hidden, first.weight, 2 * first.bias).sigmoid_()
         return F.linear(sigmoids, 2 * last.weight, last.bias - last.weight.sum())
 
 

@@ -79,7 +79,7 @@ class BoxEncoder(nn.Module):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
-        cells = F.relu_(convolve_tokens(self.box, self.cnn1, observations, self.max_vec.flatten()))
+        cells = F.relu(convolve_tokens(self.box, self.cnn1, observations, self.max_vec.flatten()))
         cells = F.relu(_convolve_whole(self.cnn2, cells))
         return F.relu(self.encoded_obs(F.relu(self.fc1(cells.flatten(1)))))
 

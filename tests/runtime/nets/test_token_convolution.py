@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from policyfix.runtime.modes import SOUND
+from policyfix.runtime.nets import token_convolution as module
 from policyfix.runtime.nets.token_convolution import convolve_tokens
 from policyfix.runtime.nets.tokens import TokenBox
 
@@ -29,6 +30,11 @@ def tokens(rows: int, count: int, seed: int, padded: bool) -> Tensor:
         drawn[0] = 255
         drawn[-1, 0] = torch.tensor([254, 1, 9])
     return drawn
+
+
+@pytest.fixture(autouse=True)
+def few_rows_too(monkeypatch) -> None:
+    monkeypatch.setattr(module, "_FEWEST_ROWS", 1)
 
 
 def weights(convolution: nn.Conv2d) -> list[Tensor]:
@@ -101,3 +107,13 @@ def test_what_is_no_token_is_refused() -> None:
         convolve_tokens(
             TokenBox(4, 11, 11), nn.Conv2d(4, 6, 5, stride=3), torch.zeros(2, 7, 3), torch.ones(4)
         )
+
+
+def test_parts_make_the_whole(monkeypatch) -> None:
+    observations, scale, gradients = tokens(7, 30, 0, True), torch.rand(4) + 1, []
+    convolution = nn.Conv2d(4, 6, 5, stride=3)
+    for rows in (100, 3):
+        monkeypatch.setattr(module, "_ROWS", rows)
+        out = convolve_tokens(TokenBox(4, 11, 11), convolution, observations, scale)
+        gradients.append([out, *torch.autograd.grad(out.square().sum(), weights(convolution))])
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
