@@ -20,12 +20,12 @@ KNOWLEDGE = Path(__file__).with_name("knowledge")  # stubs of what is known of o
 # Lines are looked for by the newline before them, and the text gets one in front: to find a byte takes a
 # quarter of the time that it takes to ask at every place whether a line starts there.
 _CLASS = re.compile(
-    rb"\n[ \t]*class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?"  # name, type parameters
+    rb"\n[ \t]*+class[ \t]+(\w+)[ \t]*(?:\[[^\]]*\][ \t]*)?"  # name, type parameters
     rb"\(((?:[^()#]|#[^\n]*|\([^()]*\))*+)\)[ \t]*:"  # bases, comments and calls among them
 )
-_ANY_CLASS = re.compile(rb"\n[ \t]*class[ \t]+(\w+)")
-_FROM_IMPORT = re.compile(rb"\n[ \t]*from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]+)")
-_IMPORT = re.compile(rb"\n[ \t]*import[ \t]+([^\n#;]+)")
+_ANY_CLASS = re.compile(rb"\n[ \t]*+class[ \t]+(\w+)")
+_FROM_IMPORT = re.compile(rb"\n[ \t]*+from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]+)")
+_IMPORT = re.compile(rb"\n[ \t]*+import[ \t]+([^\n#;]+)")
 _RENAMED = re.compile(rb"\n[ \t]*+(\w++)[ \t]*+=[ \t]*+([A-Za-z_][\w.]*+)[ \t]*+(?=[#\r\n]|\Z)")
 _TOP = re.compile(rb"\n(?=class\b|(?:async[ \t]+)?def\b|@|\w)")  # where a statement of the module starts
 # A name for a mapping or a list.

@@ -218,8 +218,8 @@ Found = tuple[ir.FunctionFacts, LinkedClass]
 # counts too. What follows a `=` is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
 # A tuple of more than 200 characters may be one of targets.
 _STORE = re.compile(
-    rb"\.(?<![^\w.]self\.)(\w+)"
-    rb"(?=[ \t]*(?:\)?[ \t]*=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*=(?!=)|\bin\b)|,[^()=]{200}))"
+    rb"\.(?<![^\w.]self\.)(\w++)"
+    rb"(?=[ \t]*+(?:\)?[ \t]*+=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*+=(?!=)|\bin\b)|,[^()=]{200}))"
 )
 # Up to its dot, what it is an attribute of: any name but `self` alone.
 _OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
