@@ -117,3 +117,29 @@ def test_parts_make_the_whole(monkeypatch) -> None:
         out = convolve_tokens(TokenBox(4, 11, 11), convolution, observations, scale)
         gradients.append([out, *torch.autograd.grad(out.square().sum(), weights(convolution))])
     assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+
+
+def test_transforms_of_functions_differentiate_it() -> None:
+    box, convolution, observations, scale = (
+        TokenBox(4, 11, 11),
+        nn.Conv2d(4, 6, 5, stride=3),
+        tokens(3, 20, 0, True),
+        torch.ones(4),
+    )
+
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = convolution
+
+        def forward(self) -> Tensor:
+            return convolve_tokens(box, self.convolution, observations, scale).sum()
+
+    def total(weight: Tensor) -> Tensor:
+        return torch.func.functional_call(First(), {"convolution.weight": weight}, ())
+
+    got = torch.func.grad(total)(convolution.weight.detach())
+    (expected,) = torch.autograd.grad(
+        convolve_tokens(box, convolution, observations, scale).sum(), convolution.weight
+    )
+    assert_near(got, expected)
