@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ..modes import SOUND, Mode
 from .initialisation import orthogonal_embedding_
@@ -56,32 +59,27 @@ class FourierTokenEmbedding(_TokenEmbedding):
         places = self._places().index_select(0, byte.flatten().int()).view(*byte.shape, -1)
         return torch.cat([self._attr_embeds(feature.int()), places, value.unsqueeze(-1).to(places)], dim=-1)
 
-    @torch.no_grad()
     def projected(self, tokens: Tensor, norm: nn.LayerNorm, weight: Tensor | None) -> Tensor:
         """`F.linear(norm(self(tokens)), weight)`, float32 `[N, K, out]`; just normalised without `weight`.
 
-        Without gradient, and on CPUs in a fraction of the time: but for the value, a feature depends on one
-        byte, so a projected token is a sum of three rows of a table.
+        On CPUs in a fraction of the time: but for the value, a feature depends on one byte, so that a
+        projected token is a sum of three rows of a table. It can be differentiated once.
         """
-        width, embedded = self.output_dim, self._attr_embeds.embedding_dim
-        byte, feature, value = tokens.flatten(0, 1).float().unbind(-1)
-        one = torch.ones_like(value)
-        # A row for each feature, each place, the value 1, and what `norm` adds to all tokens.
-        rows = torch.zeros(514, width)
-        rows[:256, :embedded] = self._attr_embeds.weight
-        rows[256:512, embedded:-1] = self._places()
-        rows[512, -1] = 1.0
-        parts = torch.stack([feature, byte + 256, 512 * one, 513 * one], dim=1).int()
-        sums = torch.stack([rows.sum(dim=1), rows.square().sum(dim=1)], dim=1)
-        total, squares = F.embedding_bag(parts[:, :2], sums, mode="sum").unbind(-1)
-        mean = (total + value) / width
-        # The Fourier features of a place differ from one another: nothing is lost in this difference.
-        scale = torch.rsqrt((squares + value * value) / width - mean * mean + norm.eps)
-        rows = (rows - sums[:, :1] / width) * norm.weight
-        rows[513] = norm.bias
-        table = rows if weight is None else F.linear(rows, weight)
-        factors = torch.stack([scale, scale, scale * value, one], dim=1)
-        out = F.embedding_bag(parts, table, per_sample_weights=factors, mode="sum")
+        embeddings = self._attr_embeds.weight
+        # As `nn.Embedding` has it, what stands for no feature is not trained.
+        embeddings = torch.cat([embeddings[:PADDING], embeddings[PADDING:].detach()])
+        parts = (embeddings, self._places(), embeddings.new_ones(1, 1))
+        # A row for each feature, each place, and the value 1.
+        rows = torch.block_diag(*parts)  # type: ignore[no-untyped-call]
+        sums = torch.stack([rows.sum(dim=1), rows.square().sum(dim=1)])
+        table = (rows - sums[0].unsqueeze(1) / self.output_dim) * norm.weight
+        # One more row: what `norm` adds to all tokens.
+        table = torch.cat([table, norm.bias.unsqueeze(0)])
+        if weight is not None:
+            table = F.linear(table, weight)
+        out: Tensor = _NormalisedSums.apply(  # type: ignore[no-untyped-call]
+            table, sums, tokens.flatten(0, 1).float(), self.output_dim, norm.eps
+        )
         return out.view(*tokens.shape[:2], -1)
 
     def _places(self) -> Tensor:
@@ -90,6 +88,53 @@ class FourierTokenEmbedding(_TokenEmbedding):
         angles = (nibble / 10 * 2 - 1).unsqueeze(1) * self.frequencies
         one = torch.cat([angles.cos(), angles.sin()], dim=1)  # [16, 2 F]
         return torch.cat([one.repeat_interleave(16, dim=0), one.repeat(16, 1)], dim=1)
+
+
+class _NormalisedSums(torch.autograd.Function):
+    """Of tokens `[R, 3]` the sums `[R, out]` of rows of a `table` `[514, out]`, divided by their deviation.
+
+    `sums` `[2, 513]`: the sum and the sum of squares of the `width` numbers that each row but the last stands
+    for. The last row is added to all.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, sums: Tensor, tokens: Tensor, width: int, eps: float) -> Tensor:
+        byte, feature, value = tokens.unbind(-1)
+        one = torch.ones_like(value)
+        parts = torch.stack([feature, byte + 256, 512 * one, 513 * one], dim=1).int()
+        total, squares = F.embedding_bag(parts[:, :2], sums.t().contiguous(), mode="sum").unbind(-1)
+        mean = (total + value) / width
+        # The Fourier features of a place differ from one another: nothing is lost in this difference.
+        scale = torch.rsqrt((squares + value * value) / width - mean * mean + eps)
+        factors = torch.stack([scale, scale, scale * value, one], dim=1)
+        out = F.embedding_bag(parts, table, per_sample_weights=factors, mode="sum")
+        ctx.save_for_backward(table, parts, factors, mean, out)
+        ctx.width = width
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+        table, parts, factors, mean, out = ctx.saved_tensors
+        gradient, scale = gradient.contiguous(), factors[:, 0].contiguous()
+        byte, feature = (parts[:, column].to(torch.uint8).numpy() for column in (1, 0))  # less 256
+
+        def summed(by: npt.NDArray[np.uint8]) -> Tensor:
+            """Gradients times scales of the tokens with each byte, `[256, out]`."""
+            order = torch.from_numpy(by.argsort(kind="stable"))  # radix sort
+            counts = np.bincount(by, minlength=256)
+            begin = torch.from_numpy(counts.cumsum() - counts)
+            weights = scale.index_select(0, order)
+            return F.embedding_bag(order, gradient, begin, per_sample_weights=weights, mode="sum")
+
+        of_table = torch.cat([summed(feature), summed(byte), factors[:, 2:].t() @ gradient])
+        ones = gradient.new_ones(gradient.shape[1])
+        of_scale = ((out * gradient) @ ones - gradient @ table[513]) / scale
+        of_variance = -0.5 * of_scale * scale**3
+        of_sums = torch.zeros(2, 513)
+        for row, of_one in zip(of_sums, (-2 * mean * of_variance, of_variance), strict=True):
+            row[:256] = torch.from_numpy(np.bincount(feature, of_one.numpy() / ctx.width, minlength=256))
+        return of_table, of_sums, None, None, None
 
 
 class CoordinateTokenEmbedding(_TokenEmbedding):

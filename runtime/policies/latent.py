@@ -128,7 +128,6 @@ class LatentEncoder(nn.Module):
         """Whether tokens are projected by `projected`: where it is faster, and exact."""
         return (
             tokens.device.type == "cpu"
-            and not torch.is_grad_enabled()
             and not torch.compiler.is_compiling()
             and not torch.is_autocast_enabled("cpu")
             and self.obs_latent_query_attn.k_proj.weight.dtype == torch.float32

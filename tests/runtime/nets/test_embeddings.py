@@ -34,15 +34,22 @@ def test_projected_tokens_are_tokens_normalised_and_projected(out: int | None, d
     with torch.no_grad():
         for parameter in [*embedding.parameters(), *norm.parameters()]:
             parameter.add_(torch.randn_like(parameter))
-    weight = None if out is None else torch.randn(out, 18)
+    weight = None if out is None else torch.randn(out, 18, requires_grad=True)
     tokens = torch.randint(0, 256, (4, 300, 3)).to(dtype)
     if dtype == torch.float32:
         tokens[..., 2] /= 7
     expected = norm(embedding(tokens))
     expected = expected if weight is None else F.linear(expected, weight)
     got = embedding.projected(tokens, norm, weight)
-    assert not got.requires_grad
-    torch.testing.assert_close(got, expected.detach(), atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(got, expected, atol=2e-5, rtol=1e-5)
+    inputs = [*embedding.parameters(), *norm.parameters(), *([] if weight is None else [weight])]
+    upstream = torch.randn_like(got)
+    for mine, theirs in zip(
+        torch.autograd.grad(got, inputs, upstream),
+        torch.autograd.grad(expected, inputs, upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(mine, theirs, atol=1e-5 * theirs.abs().max().item(), rtol=1e-5)
 
 
 def test_the_learnt_place_and_value_embeddings_are_added() -> None:
