@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from mmap import mmap
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
@@ -41,8 +40,7 @@ class Reader:
         self._has_learnt = False  # what the index does not hold yet
         self._entries: dict[Path, _Entry | None] = {}
         self._sources: dict[Path, sources.Source | None] = {}
-        self._unproved: dict[Path, int] = {}  # files, numbered
-        self._parsed: mmap | None = None  # those of them with facts: all processes see it
+        self._unproved: list[Path] = []
         self._to_prove: Queue[Path] | None = None
         self._proof: Aside[dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
@@ -105,13 +103,9 @@ class Reader:
         if source is None:
             return None
         if self._cache is None:
-            facts = self._lower(source, path)
-        else:
-            name = f"facts/{digest(str(path), source.data)}"
-            facts = self._cache.recalled(name, lambda: self._lower(source, path))
-        if facts is not None and self._parsed is not None and path in self._unproved:
-            self._parsed[self._unproved[path]] = True
-        return facts
+            return self._lower(source, path)
+        name = f"facts/{digest(str(path), source.data)}"
+        return self._cache.recalled(name, lambda: self._lower(source, path))
 
     def _lower(self, source: sources.Source, path: Path) -> ir.ModuleFacts | None:
         if len(source.data) > LARGEST:
@@ -140,10 +134,7 @@ class Reader:
         """Starts to find out whether files are Python at all: those without a subject are not parsed for any
         other reason. Where there is much to read that happens beside this process."""
         python = (path.absolute() for path in paths if not sources.is_config(path))
-        files = [path for path in python if not self._is_proved(path)]
-        files.sort(key=lambda path: b"torch" in self.data(path))  # by the time of the last, most have facts
-        self._unproved = {path: number for number, path in enumerate(files)}
-        self._parsed = mmap(-1, len(files) + 1)
+        files = self._unproved = [path for path in python if not self._is_proved(path)]
         queue = self._to_prove = Queue(files)
         if beside and sum(map(self.size, files)) > MUCH:
             self._proof = Aside(lambda: self._judge(queue), lambda: self._judge(files))
@@ -183,8 +174,6 @@ class Reader:
 
     def _judged(self, path: Path) -> Problem | None:
         """What the interpreter says against a file."""
-        if self._parsed is not None and self._parsed[self._unproved[path]]:
-            return None
         source = self.source(path)
         if source is None:
             return self.problems[path]
