@@ -431,7 +431,7 @@ def policies(bench: Bench, tree: Path | None, puffer: dict[str, Callable[[int], 
                     (kind, batch),
                 )
     for size in LATENT:
-        for kind, batch in (("rollout", 64), ("rollout", 512), ("train", 32)):
+        for kind, batch in (("rollout", 64), ("rollout", 512), ("rollout", 2048), ("train", 32)):
             step = kinds[kind][0]
             contestants = {"ours": lambda: step(ours(f"LatentAttn{size}"), batch)}  # noqa: B023
             if tree is not None:

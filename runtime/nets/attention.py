@@ -102,7 +102,10 @@ class _ReadHeads(torch.autograd.Function):
 
 
 def _memory(keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None = None) -> _Memory:
-    kind = _HeadMemory if keys.device.type == "cpu" else _FusedMemory
+    by_head = keys.device.type == "cpu" and (
+        torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active()
+    )
+    kind = _HeadMemory if by_head else _FusedMemory
     return kind(keys, values, num_heads, mask)
 
 

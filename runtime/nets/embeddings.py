@@ -1,5 +1,6 @@
 """Embeddings: of observation tokens for attention, and of actions for the bilinear head."""
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +57,9 @@ class FourierTokenEmbedding(_TokenEmbedding):
     def forward(self, tokens: Tensor) -> Tensor:
         """Features float32 `[N, K, D + 4 F + 1]` of tokens uint8 or float `[N, K, 3]`."""
         byte, feature, value = tokens.unbind(-1)
-        places = self._places().index_select(0, byte.flatten().int()).view(*byte.shape, -1)
+        places = (
+            _fourier_features(self.frequencies).index_select(0, byte.flatten().int()).view(*byte.shape, -1)
+        )
         return torch.cat([self._attr_embeds(feature.int()), places, value.unsqueeze(-1).to(places)], dim=-1)
 
     def projected(self, tokens: Tensor, norm: nn.LayerNorm, weight: Tensor | None) -> Tensor:
@@ -68,7 +71,8 @@ class FourierTokenEmbedding(_TokenEmbedding):
         embeddings = self._attr_embeds.weight
         # As `nn.Embedding` has it, what stands for no feature is not trained.
         embeddings = torch.cat([embeddings[:PADDING], embeddings[PADDING:].detach()])
-        parts = (embeddings, self._places(), embeddings.new_ones(1, 1))
+        places = _kept_fourier_features(tuple(self.frequencies.tolist()))
+        parts = (embeddings, places, embeddings.new_ones(1, 1))
         # A row for each feature, each place, and the value 1.
         rows = torch.block_diag(*parts)  # type: ignore[no-untyped-call]
         sums = torch.stack([rows.sum(dim=1), rows.square().sum(dim=1)])
@@ -82,12 +86,19 @@ class FourierTokenEmbedding(_TokenEmbedding):
         )
         return out.view(*tokens.shape[:2], -1)
 
-    def _places(self) -> Tensor:
-        """The Fourier features `[256, 4 F]` of every coordinate byte."""
-        nibble = torch.arange(16, device=self.frequencies.device).to(self.frequencies)
-        angles = (nibble / 10 * 2 - 1).unsqueeze(1) * self.frequencies
-        one = torch.cat([angles.cos(), angles.sin()], dim=1)  # [16, 2 F]
-        return torch.cat([one.repeat_interleave(16, dim=0), one.repeat(16, 1)], dim=1)
+
+def _fourier_features(frequencies: Tensor) -> Tensor:
+    """The Fourier features `[256, 4 F]` of every coordinate byte."""
+    nibble = torch.arange(16, device=frequencies.device).to(frequencies)
+    angles = (nibble / 10 * 2 - 1).unsqueeze(1) * frequencies
+    one = torch.cat([angles.cos(), angles.sin()], dim=1)  # [16, 2 F]
+    return torch.cat([one.repeat_interleave(16, dim=0), one.repeat(16, 1)], dim=1)
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_fourier_features(frequencies: tuple[float, ...]) -> Tensor:
+    with torch.inference_mode(False):  # kept for training too
+        return _fourier_features(torch.tensor(frequencies))
 
 
 class _NormalisedSums(torch.autograd.Function):

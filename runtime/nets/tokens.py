@@ -197,7 +197,11 @@ class TokenSequence(nn.Module):
     @staticmethod
     def _longest(mask: Tensor) -> int:
         """The number of leading columns beyond which every row is masked; at least 1."""
-        if mask.device.type != "cpu" or torch.compiler.is_compiling():
+        if (
+            mask.device.type != "cpu"
+            or torch.compiler.is_compiling()
+            or torch._C._are_functorch_transforms_active()  # they hide a tensor's bytes
+        ):
             return mask.shape[1]
         columns = mask.all(dim=0).numpy()
         return max(mask.shape[1] - int(columns[::-1].argmin() if not columns.all() else mask.shape[1]), 1)

@@ -130,6 +130,7 @@ class LatentEncoder(nn.Module):
             tokens.device.type == "cpu"
             and not torch.compiler.is_compiling()
             and not torch.is_autocast_enabled("cpu")
+            and not torch._C._are_functorch_transforms_active()
             and self.obs_latent_query_attn.k_proj.weight.dtype == torch.float32
         )
 

@@ -63,6 +63,21 @@ def test_many_rows_are_read_as_few_are(name, grad, world, step, monkeypatch) -> 
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["LatentAttnTiny", "LatentAttnMed"])
+def test_transforms_of_functions_differentiate_what_reads_tokens(name, world, step) -> None:
+    encoder = getattr(policies, name)(world()).policy.encoder
+    observations = step(6)["env_obs"]
+    weights = {key: weight.detach() for key, weight in encoder.named_parameters()}
+
+    def total(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.func.functional_call(encoder, weights, (observations,)).sum()
+
+    got = torch.func.grad(total)(weights)
+    expected = torch.autograd.grad(encoder(observations).sum(), list(encoder.parameters()))
+    for one, other in zip(got.values(), expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5 * max(other.abs().max().item(), 1.0), rtol=1e-5)
+
+
 def test_outputs_have_the_shapes_of_the_contract_and_every_parameter_learns(build, step) -> None:
     agent = build()
     td = step(6)
