@@ -265,8 +265,9 @@ class _Hearing:
 
 
 def _settle(findings: Iterable[Finding], bases: Bases) -> list[Finding]:
-    """One finding for one defect: what a base already answers for is not repeated for its subclasses."""
-    findings = list(findings)
+    """One finding for one defect: what a base already answers for is not repeated for its subclasses. Of
+    several at one place the first subject by name has it, whoever heard it first."""
+    findings = sorted(findings, key=lambda finding: (finding.subject_path, finding.subject, finding.message))
     settled: dict[tuple[str, int, int, str], Finding] = {}
     faults = {(f.subject_path, f.subject, f.code) for f in findings}
     for finding in findings:

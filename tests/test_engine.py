@@ -1,8 +1,10 @@
 """From paths to findings: what is said, where, and what is never passed over in silence."""
 
+import itertools
 import random
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -298,3 +300,12 @@ def test_what_libcst_reads_otherwise_than_python_is_a_problem_and_no_crash(text:
     result = engine.check([tmp_path], contract.load())
     assert [Path(problem.path).name for problem in result.problems] == ["net.py"]
     assert "is not valid Python" in result.problems[0].message
+
+
+def test_of_subjects_that_share_a_defect_the_same_has_it_whoever_was_heard_first(agents: Path) -> None:
+    heard = [f for f in check(agents).findings if f.code == "PF501"][:1]
+    heard += [replace(heard[0], subject=name, message=f"seen from {name}") for name in ("B", "A", "C")]
+    bases = {(f.subject_path, f.subject): () for f in heard}
+    for order in itertools.permutations(heard):
+        settled = engine._settle(order, bases)
+        assert [f.subject for f in settled] == ["A"]
