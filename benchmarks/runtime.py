@@ -631,6 +631,8 @@ def main() -> int:
     parser.add_argument("--serve-torchrl", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.rounds < 2:
+        parser.error("--rounds must be at least 2")
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     if options.serve_torchrl:

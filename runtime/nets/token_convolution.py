@@ -7,6 +7,7 @@ and convolution.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,9 @@ from .tokens import PADDING, TokenBox, _check_tokens
 # With fewer the box is filled sooner than the pairs are listed.
 _FEWEST_ROWS = 16
 # Rows of observations that are looked at together: intermediate tensors stay small beside those of the net.
-_ROWS = 1024
+_ROWS = 512
+# Outputs whose gradients are summed together.
+_OUTPUTS = 4608
 
 _Integers = npt.NDArray[np.int64]
 
@@ -138,16 +141,22 @@ class _Pairs:
         together = torch.cat(picked) if len(picked) > 1 else picked[0]
         self.rows, self.values = together >> 8, (together & 255).float()
 
-    def transposed(self, rows: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Ordered by the row of a table of `rows` rows: values `[P]`, outputs `[P]`, where rows begin."""
-        by_row = self.rows.numpy()
-        # Radix sort, which numpy has for 16 bits.
-        order = torch.from_numpy(
-            by_row.astype(np.int16 if rows < 1 << 15 else np.int32).argsort(kind="stable")
-        )
-        outputs = torch.from_numpy(np.arange(self.counts.size).repeat(self.counts))
-        begin = _begin(np.bincount(by_row, minlength=rows))
-        return self.values.index_select(0, order), outputs.index_select(0, order), begin
+    def transposed(self, rows: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Ordered by the row of a table of `rows` rows: values, outputs, where rows begin.
+
+        In parts whose outputs' gradients stay in the cache while they are read in the order of the rows.
+        """
+        first = 0
+        for output in range(0, self.counts.size, _OUTPUTS):
+            counts = self.counts[output : output + _OUTPUTS]
+            last = first + int(counts.sum())
+            by_row, values = self.rows[first:last].numpy(), self.values[first:last]
+            # Radix sort, which numpy has for 16 bits.
+            order = by_row.astype(np.int16 if rows < 1 << 15 else np.int32).argsort(kind="stable")
+            outputs = np.arange(output, output + counts.size, dtype=np.int32).repeat(counts)
+            begin = _begin(np.bincount(by_row, minlength=rows)).int()
+            yield values.index_select(0, torch.from_numpy(order)), torch.from_numpy(outputs[order]), begin
+            first = last
 
 
 def _pairs(box: TokenBox, geometry: _Geometry, observations: Tensor) -> tuple[_Integers, Tensor]:
@@ -193,6 +202,7 @@ class _SumOfRows(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        values, outputs, begin = ctx.pairs.transposed(ctx.rows)
-        summed = F.embedding_bag(outputs, gradient.contiguous(), begin, per_sample_weights=values, mode="sum")
-        return summed, None
+        gradient, of_table = gradient.contiguous(), gradient.new_zeros(ctx.rows, gradient.shape[1])
+        for values, outputs, begin in ctx.pairs.transposed(ctx.rows):
+            of_table += F.embedding_bag(outputs, gradient, begin, per_sample_weights=values, mode="sum")
+        return of_table, None

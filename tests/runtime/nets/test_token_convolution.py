@@ -110,13 +110,17 @@ def test_what_is_no_token_is_refused() -> None:
 
 
 def test_parts_make_the_whole(monkeypatch) -> None:
-    observations, scale, gradients = tokens(7, 30, 0, True), torch.rand(4) + 1, []
+    observations, scale, results = tokens(7, 30, 0, True), torch.rand(4) + 1, []
     convolution = nn.Conv2d(4, 6, 5, stride=3)
-    for rows in (100, 3):
+    for rows, outputs in ((100, 1000), (3, 10)):
         monkeypatch.setattr(module, "_ROWS", rows)
+        monkeypatch.setattr(module, "_OUTPUTS", outputs)
         out = convolve_tokens(TokenBox(4, 11, 11), convolution, observations, scale)
-        gradients.append([out, *torch.autograd.grad(out.square().sum(), weights(convolution))])
-    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))
+        results.append([out, *torch.autograd.grad(out.square().sum(), weights(convolution))])
+    (out, *gradients), (out_of_parts, *gradients_of_parts) = results
+    assert torch.equal(out, out_of_parts)
+    for one, other in zip(gradients, gradients_of_parts, strict=True):
+        assert_near(one, other)
 
 
 def test_transforms_of_functions_differentiate_it() -> None:
