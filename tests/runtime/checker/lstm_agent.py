@@ -388,6 +388,74 @@ class HalfGain(Agent):
         nn.init.orthogonal_(self.lstm.weight_hh_l0, 0.5)
 
 
+class LevelledGains(Agent):
+    """Chooses a gain for its head, and gives every weight another."""
+
+    def initialise(self):
+        nn.init.orthogonal_(self.net.query.weight, 0.5)
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.orthogonal_(parameter.data)
+        super().initialise()
+
+
+class LevelledBiases(Agent):
+    """Keeps its head's bias away from 0, for a moment."""
+
+    def initialise(self):
+        nn.init.constant_(self.net.value.bias, 0.5)
+        for name, parameter in self.net.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        super().initialise()
+
+
+class LevelledByApply(Agent):
+    def initialise(self):
+        nn.init.orthogonal_(self.net.query.weight, 0.5)
+        self.net.apply(self.level)
+        super().initialise()
+
+    @staticmethod
+    def level(module):
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            nn.init.orthogonal_(module.weight)
+
+
+class LoopFirst(Agent):
+    """No fault: what is special comes after the loop."""
+
+    def initialise(self):
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.orthogonal_(parameter)
+        nn.init.orthogonal_(self.net.query.weight, 0.5)
+        super().initialise()
+
+
+class SpecialAgain(LoopFirst):
+    """No fault: the loop levels a gain that is given again."""
+
+    def initialise(self):
+        nn.init.orthogonal_(self.net.query.weight, 0.5)
+        super().initialise()
+
+
+class HeadsTogether(Agent):
+    """No fault: layers that had one gain get another, in a loop over these alone."""
+
+    def initialise(self):
+        heads = (self.net.query, self.net.value)
+        for layer in heads:
+            self.layer(layer)
+        for layer in heads:
+            nn.init.orthogonal_(layer.weight, 0.5)
+        super().initialise()
+
+    def layer(self, layer, gain=2**0.5):
+        nn.init.orthogonal_(layer.weight, gain)
+
+
 class CopiesItsState(Agent):
     def __getstate__(self):
         return self.__dict__
