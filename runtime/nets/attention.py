@@ -29,13 +29,15 @@ class _TokenMemory:
     """Tokens `[N, K, W]` that every head reads whole, q = v = W."""
 
     def __init__(self, tokens: Tensor, mask: Tensor | None = None) -> None:
-        self.tokens = tokens
-        self.bias = None if mask is None else _bias(mask, tokens.dtype).unsqueeze(1)
+        self.tokens, self.mask = tokens, mask
 
     def read(self, queries: Tensor) -> Tensor:
         rows, _, width = self.tokens.shape
         asked, keys = queries.reshape(rows, -1, width), self.tokens.mT
-        scores = torch.bmm(asked, keys) if self.bias is None else torch.baddbmm(self.bias, asked, keys)
+        if self.mask is None:
+            scores = torch.bmm(asked, keys)
+        else:  # of the queries' type, which under autocast is not the tokens'
+            scores = torch.baddbmm(_bias(self.mask, queries.dtype).unsqueeze(1), asked, keys)
         return torch.bmm(scores.softmax(dim=-1), self.tokens).view_as(queries)
 
 

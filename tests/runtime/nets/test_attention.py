@@ -80,12 +80,19 @@ def test_self_attention_is_its_definition(use_cls_token: bool) -> None:
         torch.testing.assert_close(got[row], expected, atol=1e-5, rtol=1e-5)
 
 
-def test_a_row_without_tokens_reads_nothing_and_has_no_nan_in_its_gradient() -> None:
-    net = shaken(LatentCrossAttention(7, 6, embed_dim=8, num_heads=4, num_query_tokens=2))
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("num_query_tokens", [1, 9])
+def test_a_row_without_tokens_reads_nothing_and_has_no_nan_in_its_gradient(
+    num_query_tokens: int, autocast: bool
+) -> None:
+    net = shaken(LatentCrossAttention(7, 6, embed_dim=8, num_heads=4, num_query_tokens=num_query_tokens))
+    assert net._reads_tokens == (num_query_tokens == 1)
     tokens = torch.randn(2, 4, 7, requires_grad=True)
     mask = torch.tensor([[True] * 4, [False] * 4])
-    out = net(tokens, mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        out = net(tokens, mask)
     out.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in net.parameters())
     assert out.isfinite().all()
     assert tokens.grad is not None
     assert (tokens.grad[0] == 0).all()
