@@ -598,6 +598,53 @@ class ScaledByTheBatch(Agent):
     net_class = Scaling
 
 
+class WholeQuotients(Agent):
+    """Divides by each feature's normalisation, and keeps the bytes."""
+
+    def __init__(self, env, **config):
+        super().__init__(env, **config)
+        self.divisors = torch.tensor([*env.feature_normalizations.values(), *[1.0] * 232])
+
+    def read(self, td):
+        tokens = td["env_obs"].clone()
+        tokens[..., 2] = tokens[..., 2] / self.divisors[tokens[..., 1].long()]
+        return tokens
+
+
+class WholeShares(Agent):
+    def read(self, td):
+        tokens = td["env_obs"].clone()
+        tokens[..., 2] = tokens[..., 2] / 255
+        return tokens
+
+
+class Bins(Agent):
+    """No fault: values are sorted into bins of ten."""
+
+    def read(self, td):
+        tokens = td["env_obs"].clone()
+        tokens[..., 2] = tokens[..., 2] // 10
+        return tokens
+
+
+class Quotients(WholeQuotients):
+    """No fault: the quotients are floats, and 255 stands for 1 where the net cuts them."""
+
+    def read(self, td):
+        tokens = td["env_obs"].float()
+        tokens[..., 2] *= 255 / self.divisors[tokens[..., 1].long()]
+        return tokens
+
+
+class AtMostTheNormalisation(WholeQuotients):
+    """No fault: values above a feature's normalisation count as the normalisation."""
+
+    def read(self, td):
+        tokens = td["env_obs"].clone()
+        tokens[..., 2] = tokens[..., 2].minimum(self.divisors[tokens[..., 1].long()].byte())
+        return tokens
+
+
 class SixteenLogits(Agent):
     class net_class(Net):  # noqa: N801
         def decode(self, hidden):
