@@ -26,13 +26,14 @@ class Net(nn.Module):
             self.encoder.weight.mul_(4)
 
     def is_token(self, tokens: Tensor) -> Tensor:
-        return tokens[..., 0] != 255
+        coordinates, attribute, _ = tokens.long().unbind(-1)
+        return (coordinates >> 4 < 11) & (coordinates & 15 < 11) & (attribute < FEATURES)
 
     def encode(self, tokens: Tensor) -> Tensor:
         token = self.is_token(tokens)
         coordinates, attribute, value = tokens.long().unbind(-1)
         cell = (coordinates >> 4) * 11 + (coordinates & 15)
-        place = torch.where(token, (attribute * CELLS + cell).clamp_max(FEATURES * CELLS - 1), 0)
+        place = torch.where(token, attribute * CELLS + cell, 0)
         box = torch.zeros(len(tokens), FEATURES * CELLS)
         box = box.scatter_add(1, place, torch.where(token, value, 0).float() / 255)
         return torch.relu(self.encoder(box))
@@ -550,6 +551,55 @@ class PaddingErasesCorner(Agent):
             padded = (tokens[..., 0] == 255).any(-1)
             corner = (tokens[..., 0] == 0) & (tokens[..., 1] == 0) & padded.unsqueeze(-1)
             return super().encode(tokens.masked_fill(corner.unsqueeze(-1), 255))
+
+
+class FlatBox(Agent):
+    """Looks for padding and for unknown features only."""
+
+    class net_class(Net):  # noqa: N801
+        def is_token(self, tokens):
+            return (tokens[..., 0] != 255) & (tokens[..., 1] < FEATURES - 1)
+
+
+class UnknownFeatures(Agent):
+    """Looks at the coordinates only."""
+
+    class net_class(Net):  # noqa: N801
+        def is_token(self, tokens):
+            coordinates = tokens[..., 0].long()
+            return (coordinates >> 4 < 11) & (coordinates & 15 < 11)
+
+
+class ClampsTokens(Agent):
+    """No fault: what lies outside is put at the edge."""
+
+    class net_class(Net):  # noqa: N801
+        def encode(self, tokens):
+            token = (tokens[..., :1] != 255).long()
+            coordinates, attribute, value = (tokens.long() * token).unbind(-1)
+            x, y = (coordinates >> 4).clamp_max(10), (coordinates & 15).clamp_max(10)
+            inside = torch.stack([x << 4 | y, attribute.clamp_max(FEATURES - 1), value], -1)
+            return super().encode(inside)
+
+
+class BlindToPlaces(Agent):
+    """No fault: a feature counts alike wherever it is."""
+
+    class net_class(Net):  # noqa: N801
+        def encode(self, tokens):
+            tokens = tokens.clone()
+            tokens[..., 0].masked_fill_(tokens[..., 0] != 255, 0)
+            return super().encode(tokens)
+
+
+class RefusesTokens(Agent):
+    """No fault: says what is wrong."""
+
+    class net_class(Net):  # noqa: N801
+        def encode(self, tokens):
+            if bool(((tokens[..., 0] != 255) & ~self.is_token(tokens)).any()):
+                raise ValueError("tokens outside the window")
+            return super().encode(tokens)
 
 
 class CollapsedIndex(Agent):

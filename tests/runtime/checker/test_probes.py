@@ -103,6 +103,8 @@ BROKEN = [
     ("SwallowsConfig", "PV406", "'clip_rang' is taken without a word"),
     ("PaddingAsTokens", "PV501", "padding is read as tokens"),
     ("PaddingErasesCorner", "PV501", "has no effect beside padding"),
+    ("FlatBox", "PV502", "x 11, y 3, feature 5 is read as x 0, y 3, feature 6; a token with x 4, y 11, fe"),
+    ("UnknownFeatures", "PV502", "a token with x 4, y 3, feature 24 raises RuntimeError"),
     ("CollapsedIndex", "PV503 PV110", "19 joint actions collapse to 13 indices"),
     ("NoCodec", "PV503", "the policy has no _convert_action_to_logit_index"),
     ("AveragedEmbeddings", "PV504", "the table is averaged"),
@@ -128,7 +130,11 @@ def test_a_broken_clause_fails_its_probe_and_nothing_unrelated(
     assert {code for code in CODES if results[code][0] == "fail"} == set(expected)
 
 
-NEAR = [("PV210", "LoopFirst SpecialAgain HeadsTogether"), ("PV509", "Bins Quotients AtMostTheNormalisation")]
+NEAR = [
+    ("PV502", "ClampsTokens BlindToPlaces RefusesTokens"),
+    ("PV210", "LoopFirst SpecialAgain HeadsTogether"),
+    ("PV509", "Bins Quotients AtMostTheNormalisation"),
+]
 
 
 @pytest.mark.parametrize(
