@@ -5,8 +5,6 @@ inside gives, and no other, was read as that one: the flat index of a box runs o
 One that is moved to the nearest edge was clamped, which is a bound; what counts in its own way has a place.
 """
 
-import copy
-
 import torch
 from torch import Tensor
 
@@ -44,7 +42,7 @@ def probe(bench: Bench) -> str:
         for row, token in zip(rows, tokens, strict=True):
             if token is not None:
                 row[0] = torch.tensor([token[0] << 4 | token[1], token[2], LOUD])
-        found = bench.outputs(bench.step(copy.deepcopy(policy), rows))  # has no state: it never ran
+        found = bench.outputs(bench.step(bench.copy(policy), rows))
         return torch.cat([found.value.unsqueeze(1), found.full_log_probs], 1)
 
     known: list[Token | None] = [None, *(place for places in inside.values() for place in places)]

@@ -638,6 +638,40 @@ class SharedRows(Agent):
             return torch.tanh(self.query(hidden)) @ self.action_embeddings.weight[rows].T, self.value(hidden)
 
 
+class TanhOfScores(Agent):
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return torch.tanh(logits) + torch.linspace(0, 1, 19), value
+
+
+class BiasedScores(Agent):
+    """No fault: each action has a bias of its own beside its embedding."""
+
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return logits + torch.linspace(0, 1, 19), value
+
+
+class ScaledTanh(Agent):
+    """No fault: the scores are bounded by 10, and can choose."""
+
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return 10 * torch.tanh(logits), value
+
+
+class Cosines(Agent):
+    """No fault that this probe could prove: the scores are no tanh."""
+
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            table = nn.functional.normalize(self.action_embeddings.weight[:19])
+            return nn.functional.normalize(self.query(hidden)) @ table.T, self.value(hidden)
+
+
 class ScaledByTheBatch(Agent):
     class Scaling(Net):
         def encode(self, tokens):

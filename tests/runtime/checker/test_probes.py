@@ -110,6 +110,7 @@ BROKEN = [
     ("AveragedEmbeddings", "PV504", "the table is averaged"),
     ("SharedRows", "PV504", "moves 2 logits"),
     ("ScaledByTheBatch", "PV507", "louder rows in the batch change the output"),
+    ("TanhOfScores", "PV508", "adds 1 to a logit, or takes 1 from it, and nothing between"),
     ("WholeQuotients", "PV509", "values below its normalisation are lost in 20 features"),
     ("WholeShares", "PV509", "in feature 0, 254 is bit for bit the same as 1, and 255 is not"),
     ("SixteenLogits", "PV510", "16 logits a row for 19 joint actions: (4, 0), (5, 0), (6, 0)"),
@@ -133,6 +134,8 @@ def test_a_broken_clause_fails_its_probe_and_nothing_unrelated(
 NEAR = [
     ("PV502", "ClampsTokens BlindToPlaces RefusesTokens"),
     ("PV210", "LoopFirst SpecialAgain HeadsTogether"),
+    ("PV504", "BiasedScores"),
+    ("PV508", "ScaledTanh Cosines BiasedScores"),
     ("PV509", "Bins Quotients AtMostTheNormalisation"),
 ]
 
