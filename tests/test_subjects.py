@@ -67,6 +67,26 @@ def test_who_is_under_the_contract(signature: str, body: str, under: bool) -> No
     assert subject(source).is_contract is under
 
 
+@pytest.mark.parametrize(
+    ("method", "followed"),
+    [
+        ("def start(self, module): return isinstance(module, nn.LSTM)", False),
+        ("def start(self, module): return isinstance(module, (nn.Linear, nn.GRU))", False),
+        ("def start(self): return isinstance(self.core, nn.LSTM)", True),
+        ("def start(self, module): return isinstance(module, nn.LSTM) or nn.LSTM(4, 4)", True),
+        ("def start(self, module): return issubclass(module, nn.LSTM)", True),
+        ("def start(self): return getattr(nn, 'LSTM')(4, 4)", True),
+        ("def start(self): return 'env_obs'", True),
+        ("def start(self): return nn.Linear(4, 4)", False),
+    ],
+)
+def test_a_class_is_followed_that_may_have_a_core(method: str, followed: bool) -> None:
+    source = f"class B(nn.Module):\n    {method}\nclass P(B):\n    def forward(self, x): return x\n"
+    module = Project(lambda path: extract(HEAD + source, str(path))).module(Path("/m.py"))
+    assert module is not None
+    assert any(p.name == "P" for p in policies(module.project, module, CONTRACT)) is followed
+
+
 def test_a_class_without_a_module_or_a_forward_is_no_subject() -> None:
     source = "class A:\n    def forward(self, td): td['env_obs']\nclass B(nn.Module):\n    key = 'env_obs'\n"
     with pytest.raises(StopIteration):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -664,10 +665,54 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
         return True
     if policy_of(cls, contract).is_listed:
         return True
-    words = {contract.observation_key, *(core.rpartition(".")[2] for core in CORES)}
-    return cls.inherits(contract.base) or any(
-        words & ir.words_in(part) for base in cls.linked for part in (base.facts, base.module.facts.assigned)
+    if cls.inherits(contract.base):
+        return True
+    return any(
+        contract.observation_key in ir.words_in(part) or _names_core(part)
+        for base in cls.linked
+        for part in (base.facts, base.module.facts.assigned)
     )
+
+
+_CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
+
+
+@cache
+def _names_core(part: object) -> bool:
+    """Whether a recurrent core is named, other than to ask what kind of module somebody handed over: bases of
+    whole model libraries do that where they initialise weights."""
+    if not _CORE_NAMES & ir.words_in(part):
+        return False
+    if not isinstance(part, ir.ClassFacts):
+        return True
+    asked = Counter(
+        name
+        for function in part.functions
+        for node in function.nodes
+        if isinstance(node, ir.Call) and _asks_of_a_parameter(node, function)
+        for name in map(_core_name, ir.nodes(node.arguments[1]))
+    )
+    return any(
+        asked[name] < count for name, count in Counter(map(_core_name, ir.nodes(part))).items() if name
+    )
+
+
+def _asks_of_a_parameter(call: ir.Call, function: ir.FunctionFacts) -> bool:
+    """Whether a call is `isinstance(module, ...)`, of a parameter of the function."""
+    return (
+        call.function == ir.Name("isinstance")
+        and len(call.arguments) == 2
+        and any(call.arguments[0].value == ir.Name(p.name) for p in function.parameters)
+    )
+
+
+def _core_name(node: object) -> str | None:
+    """The recurrent core that a node is the name of."""
+    match node:
+        case ir.Name(id=name) | ir.Attribute(name=name) | ir.Literal(value=str(name)) if name in _CORE_NAMES:
+            return name
+        case _:
+            return None
 
 
 def _asks_for(name: str, constructor: ir.FunctionFacts | None) -> bool:
