@@ -132,7 +132,7 @@ class _Pairs:
     """
 
     def __init__(self, box: TokenBox, geometry: _Geometry, observations: Tensor) -> None:
-        # policyfix: ignore[PF701] -- on the CPU alone, where to read what is in this process waits for nothing
+        # policyfix: ignore[PF701] -- on the CPU alone, where reading what is in this process waits for nothing
         used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
         kept = int(used.nonzero()[0].max(initial=0)) + 1
         parts = [_pairs(box, geometry, part) for part in torch.split(observations[:, :kept], _ROWS)]
