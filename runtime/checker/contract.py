@@ -65,6 +65,7 @@ class Contract:
     from_index: str
     activate: str
     tables: Mapping[str, str]
+    embedding_largest: float | None  # magnitude among a new action table's entries
 
 
 def read_contract(path: Path) -> Contract:
@@ -107,4 +108,5 @@ def contract_of(entries: Mapping[str, Any]) -> Contract:
         from_index=actions["from_index"],
         activate=actions["activate"],
         tables=dict(actions["tables"]),
+        embedding_largest=actions.get("embedding_largest"),
     )

@@ -24,6 +24,7 @@ class Net(nn.Module):
         self.value = nn.Linear(H, 1)
         with torch.no_grad():
             self.encoder.weight.mul_(4)
+            self.action_embeddings.weight.mul_(0.1 / self.action_embeddings.weight.abs().max())
 
     def is_token(self, tokens: Tensor) -> Tensor:
         coordinates, attribute, _ = tokens.long().unbind(-1)
@@ -615,6 +616,24 @@ class NoCodec(Agent):
 
     def evaluated(self, log_probs, action):
         return Agent._convert_action_to_logit_index(self, action)
+
+
+class LoudEmbeddings(Agent):
+    """Keeps torch's own initialisation."""
+
+    class net_class(Net):  # noqa: N801
+        def __init__(self):
+            super().__init__()
+            self.action_embeddings.reset_parameters()
+
+
+class QuietEmbeddings(Agent):
+    """No fault: drawn in another way, and small."""
+
+    class net_class(Net):  # noqa: N801
+        def __init__(self):
+            super().__init__()
+            nn.init.trunc_normal_(self.action_embeddings.weight, std=0.02, a=-0.1, b=0.1)
 
 
 class AveragedEmbeddings(Agent):
