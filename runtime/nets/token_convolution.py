@@ -132,7 +132,7 @@ class _Pairs:
     """
 
     def __init__(self, box: TokenBox, geometry: _Geometry, observations: Tensor) -> None:
-        # policyfix: ignore[PF701] -- on the CPU alone, where reading what is in this process waits for nothing
+        # policyfix: ignore[PF701] -- on the CPU alone, where to read what is at hand waits for nothing
         used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
         kept = int(used.nonzero()[0].max(initial=0)) + 1
         parts = [_pairs(box, geometry, part) for part in torch.split(observations[:, :kept], _ROWS)]
@@ -168,7 +168,8 @@ def _pairs(box: TokenBox, geometry: _Geometry, observations: Tensor) -> tuple[_I
     places = cells.index_select(0, byte) + layers.index_select(0, feature)
     places = places.clamp_(max=nowhere).view(count, kept)
     # Of several tokens at one place the last counts: it is the one that is left to own it.
-    order = torch.arange(kept, dtype=torch.uint8 if kept <= 256 else torch.int32).expand(count, kept)
+    number = torch.uint8 if kept <= 256 else torch.int32
+    order = torch.arange(kept, dtype=number, device=places.device).expand(count, kept)
     owner = order.new_empty(count, nowhere + 1).scatter_(1, places, order)
     places = torch.where(owner.gather(1, places) == order, places, nowhere).flatten()
 
