@@ -3,6 +3,7 @@
 Everything a subclass can break is a method of its own. Nothing here uses policyfix.
 """
 
+import threading
 import warnings
 from typing import Any
 
@@ -552,6 +553,14 @@ class PaddingErasesCorner(Agent):
             padded = (tokens[..., 0] == 255).any(-1)
             corner = (tokens[..., 0] == 0) & (tokens[..., 1] == 0) & padded.unsqueeze(-1)
             return super().encode(tokens.masked_fill(corner.unsqueeze(-1), 255))
+
+
+class NotCopied(Agent):
+    """No fault of its input or head: it holds what cannot be copied."""
+
+    def __init__(self, *args, **config):
+        super().__init__(*args, **config)
+        self.lock = threading.Lock()
 
 
 class FlatBox(Agent):

@@ -1,6 +1,7 @@
 """Every probe passes on policies that keep the contract, and fails on those that break its clause."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import lstm_agent
 import pytest
@@ -155,6 +156,19 @@ def test_what_only_looks_like_a_fault_passes(bench_of: Callable[..., Bench], cod
 
 def test_every_probe_is_broken_by_some_policy() -> None:
     assert {case[1].split()[0] for case in BROKEN} == set(CODES)
+
+
+@pytest.mark.parametrize("code", ["PV502", "PV504", "PV505", "PV508", "PV509"])
+def test_a_policy_that_cannot_be_copied_is_built_anew(bench_of: Callable[..., Bench], code: str) -> None:
+    assert status(bench_of(lstm_agent.NotCopied), code)[0] == "pass"
+
+
+def test_a_contract_that_says_nothing_of_initial_weights_asks_for_none(
+    bench_of: Callable[..., Bench],
+) -> None:
+    bench = bench_of(lstm_agent.LoudEmbeddings)
+    silent = replace(bench, contract=replace(bench.contract, core_gain=None, embedding_largest=None))
+    assert status(silent, "PV206")[0] == status(silent, "PV505")[0] == "skipped"
 
 
 def test_a_feed_forward_policy_skips_what_is_about_state(bench_of: Callable[..., Bench]) -> None:
