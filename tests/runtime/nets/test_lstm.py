@@ -79,6 +79,17 @@ def test_a_step_without_gradient_agrees_too_and_leaves_the_state_as_it_is(
     assert all(torch.equal(one, other) for one, other in zip(state, before, strict=True))
 
 
+def test_a_step_of_many_rows_is_that_of_torch() -> None:
+    lstm, rows = nn.LSTM(5, 3, num_layers=2).double(), 1100  # more than are stepped at once
+    inputs = torch.randn(rows, 1, 5, dtype=torch.float64)
+    state = (torch.randn(2, rows, 3, dtype=torch.float64), torch.randn(2, rows, 3, dtype=torch.float64))
+    with torch.no_grad():
+        outputs, after = masked_lstm(lstm, inputs, state, None)
+        expected, expected_after = lstm(inputs.transpose(0, 1), state)
+    torch.testing.assert_close(outputs, expected.transpose(0, 1))
+    torch.testing.assert_close(after, expected_after)
+
+
 def test_float32_paths_agree_to_rounding_at_the_reference_size() -> None:
     torch.manual_seed(0)
     lstm = MaskedLSTM(128, 128, 2)

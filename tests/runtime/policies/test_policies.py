@@ -211,3 +211,6 @@ def test_the_critic_is_a_layer_of_tanh(world) -> None:
     gradients = (torch.autograd.grad(one.square().sum(), leaves) for one in (value, expected))
     for got, wanted in zip(*gradients, strict=True):
         torch.testing.assert_close(got, wanted)
+    with torch.no_grad():
+        many = torch.randn(700, 10, dtype=torch.float64)  # more than are judged at once
+        torch.testing.assert_close(heads.value(many), heads.value_head(torch.tanh(heads.critic_1(many))))
