@@ -56,10 +56,7 @@ class Code:
 def codes(module: Module, contract: Contract) -> Iterator[Code]:
     """The pieces of a file that take part in training, as they are run from outside of it: helpers are run as
     parts of their callers. Where the file does not speak of the contract, just what writes to rows."""
-    facts = module.facts
-    script = script_of(module)
-    methods = [f for c in facts.classes for f in c.functions]
-    known = [*facts.functions, *methods, *([] if script is None else [script])]
+    facts, script, known = module.facts, script_of(module), functions_of(module)
     speaks = module.project.mentions(
         Path(module.path), contract_words(contract) - set(contract.boundary_keys)
     )
@@ -106,6 +103,13 @@ def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract:
 
 def _computes_advantages(function: ir.FunctionFacts, contract: Contract) -> bool:
     return ir.strings_in(function).issuperset(contract.advantage_keys)
+
+
+def functions_of(module: Module) -> list[ir.FunctionFacts]:
+    """The functions and methods of a file, and what it runs on import."""
+    facts, script = module.facts, script_of(module)
+    methods = [f for c in facts.classes for f in c.functions]
+    return [*facts.functions, *methods, *([] if script is None else [script])]
 
 
 @cache

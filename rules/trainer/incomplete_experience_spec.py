@@ -9,7 +9,7 @@ from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass, Trainer
 from policyfix.subjects.factory import class_of
-from policyfix.subjects.program import script_of
+from policyfix.subjects.program import functions_of
 from policyfix.trace import KeyRead, KeyWrite, Place
 from policyfix.values import is_tensordict, key_of
 
@@ -136,7 +136,7 @@ def _laid_out(spec: Place, trainer: Trainer) -> frozenset[str] | None:
     module = trainer.module.project.module(Path(spec.path))
     if module is None:
         return None
-    for function in _functions(module):
+    for function in functions_of(module):
         for node in function.nodes:
             if isinstance(node, ir.Call) and node.span == spec.span:
                 return _entries(node, function, module, trainer.contract)
@@ -152,7 +152,7 @@ def _is_set_elsewhere(key: str, here: Place, module: Module) -> bool:
         if found is None:
             return True
         is_file_of_it = path == Path(here.path).absolute()
-        for function in _functions(found):
+        for function in functions_of(found):
             for node in function.nodes:
                 line = getattr(node, "span", here.span).line
                 if not (is_file_of_it and line == here.span.line) and _sets(node, key, function):
@@ -179,14 +179,6 @@ def _sets(node: object, key: str, function: ir.FunctionFacts) -> bool:
         for target in n.targets
     ]
     return any(owner not in dicts for owner in owners)
-
-
-def _functions(module: Module) -> list[ir.FunctionFacts]:
-    """The functions and methods of a file, and what it runs on import."""
-    facts = module.facts
-    script = script_of(module)
-    methods = [f for c in facts.classes for f in c.functions]
-    return [*facts.functions, *methods, *([] if script is None else [script])]
 
 
 def _named(cls: LinkedClass, method: str) -> frozenset[str] | None:

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from stray import stray
+from torch import Tensor
 from waits import Waits
 
 
@@ -31,20 +32,6 @@ def test_no_forward_waits_for_a_value(policy, batch) -> None:
         agent.clip_weights()
         agent.reset_memory()
     assert waits.seen == []
-
-
-def stray(value: object, seen: set[int]) -> list[Tensor]:
-    """Every tensor that can be reached from a module, plain attributes and containers included."""
-    if id(value) in seen:
-        return []
-    seen.add(id(value))
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, nn.Module):
-        value = vars(value)
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [t for one in value for t in stray(one, seen)] if isinstance(value, list | tuple | set) else []
 
 
 def test_moving_the_policy_leaves_no_tensor_behind(policy, batch) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stray import stray
 from tensordict import TensorDict
-from torch import Tensor, nn
+from torch import Tensor
 from waits import Waits
 
 from policyfix.runtime.components import ComponentPolicy, read_config
@@ -258,20 +259,6 @@ def test_nothing_is_left_behind_on_another_device(config, tokens_env, tokens_bat
         tokens_batch(3, 2, env=env).to("meta"), action=torch.zeros(3, 2, 2, dtype=torch.int64, device="meta")
     )
     assert {tensor.device.type for tensor in td.values()} == {"meta"}
-
-
-def stray(value: object, seen: set[int]) -> list[Tensor]:
-    """Every tensor that can be reached from a module, plain attributes and containers included."""
-    if id(value) in seen:
-        return []
-    seen.add(id(value))
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, nn.Module):
-        value = vars(value)
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [t for one in value for t in stray(one, seen)] if isinstance(value, list | tuple | set) else []
 
 
 def test_bfloat16_autocast_stays_near_float32(config, tokens_env, tokens_batch, component_policy) -> None:
