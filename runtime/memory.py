@@ -12,6 +12,7 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from .modes import SOUND, Mode
+from .nets.at_hand import is_at_hand
 from .nets.gru import masked_gru
 from .nets.lstm import masked_lstm
 
@@ -275,7 +276,7 @@ class StateStore(nn.Module):
 
     def _is_on_host(self) -> bool:
         """Whether the store can be read in place: nothing is waited for then."""
-        return self.states.device.type == "cpu" and not torch.compiler.is_compiling()
+        return is_at_hand(self.states)
 
     def _locate_on_host(self, group: Tensor) -> tuple[int, int]:
         """As `_locate`, of a store on the CPU."""

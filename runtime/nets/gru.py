@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from .at_hand import is_at_hand
 from .lstm import _erase, _layer_weights
 
 
@@ -63,8 +64,7 @@ def masked_gru(
 def _stretches(resets: Tensor) -> list[int]:
     """The first step of each stretch of `resets` `[B, T]`: 0, and every step at which a row may be reset."""
     later = range(1, resets.shape[1])
-    if resets.device.type != "cpu" or torch.compiler.is_compiling():
+    if not is_at_hand(resets):
         return [0, *later]
-    # On the CPU the flags are in this process's memory: reading them waits for nothing.
     anywhere = resets.any(0).numpy()
     return [0, *(step for step in later if anywhere[step])]

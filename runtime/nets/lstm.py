@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .at_hand import is_at_hand
+
 # Rows of a rollout that are stepped at once, on CPUs.
 _ROWS = 512
 
@@ -85,8 +87,7 @@ def masked_lstm(
     later = resets[:, 1:].transpose(0, 1)
     if inputs.shape[1] == 1:
         outputs, h, c = _single(lstm, sequence, h, c)
-    elif on_cpu and not torch.compiler.is_compiling():
-        # On the CPU the flags are in this process's memory: reading them waits for nothing.
+    elif is_at_hand(inputs):
         most = int(later.sum(0).numpy().max())
         outputs, h, c = (
             _control_columns(lstm, sequence, h, c, later, most) if most else _fused(lstm, sequence, h, c)
@@ -118,11 +119,10 @@ def _single(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[T
     takes a quarter to a third longer.
     """
     if (
-        sequence.device.type != "cpu"
+        not is_at_hand(sequence)
         or sequence.dtype != lstm.weight_ih_l0.dtype
         or torch.is_grad_enabled()
         or torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()
     ):
         return _fused(lstm, sequence, h, c)
     inputs, size = sequence[0], lstm.hidden_size
@@ -146,9 +146,9 @@ def _single(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[T
 
 def _erase(part: Tensor, rows: Tensor) -> Tensor:
     """`part` `[L, B, H]` with zeros in the rows where `rows` `[B]` is true, even over NaN."""
-    if rows.device.type != "cpu" or torch.compiler.is_compiling():
+    if not is_at_hand(rows):
         return part.masked_fill(rows.unsqueeze(1), 0.0)
-    # There the flags can be read without waiting, and few rows are written faster than a mask is applied.
+    # There few rows are written faster than a mask is applied.
     return part.index_fill(1, torch.from_numpy(np.flatnonzero(rows.numpy())), 0.0)
 
 

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .at_hand import sums_rows
 from .tokens import PADDING, TokenBox, _check_tokens
 
 # With fewer the box is filled sooner than the pairs are listed.
@@ -60,12 +61,8 @@ def convolve_tokens(box: TokenBox, convolution: nn.Conv2d, observations: Tensor,
 def _sums(box: TokenBox, convolution: nn.Conv2d, observations: Tensor) -> bool:
     mode = box.mode
     return (
-        observations.device.type == "cpu"
+        sums_rows(observations, convolution.weight)
         and len(observations) >= _FEWEST_ROWS
-        and not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch._C._are_functorch_transforms_active()  # they hide a tensor's bytes
-        and convolution.weight.dtype == torch.float32
         and mode.padding_leaves_cells
         and mode.tokens_stay_inside
         and mode.no_warning_in_forward

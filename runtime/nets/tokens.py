@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modes import SOUND, Mode
+from .at_hand import is_at_hand, is_readable
 
 PADDING = 255
 _GLOBAL = 254
@@ -87,7 +88,7 @@ class TokenBox(nn.Module):
         # One place behind the last box takes what does not belong in any.
         places = (places.view(rows, -1) + first).clamp_(max=rows * size).flatten()
         boxes = values.new_zeros(rows * size + 1)
-        if boxes.device.type != "cpu" or torch.compiler.is_compiling():
+        if not is_at_hand(boxes):
             values = self._last_value(places, values, boxes)
         boxes.scatter_(0, places, values)  # on the CPU in order: the last one stays
         return boxes[:-1].view(rows, self.width, self.height, self.num_features).permute(0, 3, 1, 2)
@@ -197,11 +198,7 @@ class TokenSequence(nn.Module):
     @staticmethod
     def _longest(mask: Tensor) -> int:
         """The number of leading columns beyond which every row is masked; at least 1."""
-        if (
-            mask.device.type != "cpu"
-            or torch.compiler.is_compiling()
-            or torch._C._are_functorch_transforms_active()  # they hide a tensor's bytes
-        ):
+        if not is_readable(mask):
             return mask.shape[1]
         columns = mask.all(dim=0).numpy()
         return max(mask.shape[1] - int(columns[::-1].argmin() if not columns.all() else mask.shape[1]), 1)

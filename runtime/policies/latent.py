@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modes import Mode, resolve_mode
+from ..nets.at_hand import is_at_hand, sums_rows
 from ..nets.attention import LatentCrossAttention, LatentSelfAttention
 from ..nets.embeddings import FourierTokenEmbedding
 from ..nets.tokens import TokenSequence, TokenValues
@@ -103,7 +104,7 @@ class LatentEncoder(nn.Module):
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
         tokens, mask = self.obs_(observations)
         tokens = self.obs_norm(tokens)
-        if tokens.device.type != "cpu" or torch.compiler.is_compiling():
+        if not is_at_hand(tokens):
             return self._read(tokens, mask)
         # Scores of many rows would be memory that the system gives and takes back in every forward.
         attention = self.obs_latent_query_attn
@@ -116,23 +117,13 @@ class LatentEncoder(nn.Module):
     def _read(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """Features `[N, input_size]` of normalised tokens float `[N, K, 3]`, but of those in `mask`."""
         attention = self.obs_latent_query_attn
-        if self._sums_tables(tokens):
+        if sums_rows(tokens, attention.k_proj.weight):
             read = self.obs_fourier.projected(tokens, attention.norm_kv, attention.token_weight())
             latents = attention.read(read, mask)
         else:
             latents = attention(self.obs_fourier(tokens), mask)
         features: Tensor = self.obs_latent_self_attn(latents)
         return features
-
-    def _sums_tables(self, tokens: Tensor) -> bool:
-        """Whether tokens are projected by `projected`: where it is faster, and exact."""
-        return (
-            tokens.device.type == "cpu"
-            and not torch.compiler.is_compiling()
-            and not torch.is_autocast_enabled("cpu")
-            and not torch._C._are_functorch_transforms_active()
-            and self.obs_latent_query_attn.k_proj.weight.dtype == torch.float32
-        )
 
 
 class LatentAttnTiny(_LatentAttn):

@@ -1,0 +1,20 @@
+"""What the host may look at, and do by hand: on the CPU, in calls that nothing traces or transforms."""
+
+import torch
+from torch import Tensor
+
+
+def is_at_hand(tensor: Tensor) -> bool:
+    """Whether a tensor's memory is this process's, and no compiler traces the call: to read it waits for
+    nothing."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """Whether it is at hand, and none of torch.func's transforms hides its bytes."""
+    return is_at_hand(tensor) and not torch._C._are_functorch_transforms_active()
+
+
+def sums_rows(tokens: Tensor, weight: Tensor) -> bool:
+    """Whether sums of rows of tables may stand for a net of this weight: they have no other precision."""
+    return is_readable(tokens) and not torch.is_autocast_enabled("cpu") and weight.dtype == torch.float32
