@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def explain(
     chosen = tuple(rules)
     path = file.absolute()
     reader = Reader(contract)
-    project = Project(reader.facts, [path])
+    project = Project(reader.facts, [path], around=partial(sources.around, [path], walk))
     source, headers = reader.source(path), reader.headers(path)
     headers_of = {} if headers is None else {path: headers}
     is_candidate = reader.trains(path) or path in index.candidates(headers_of, project.locate, reader.headers)

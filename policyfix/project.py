@@ -234,15 +234,33 @@ def is_torch_module(dotted: str) -> bool:
     return prefix in ("torch.nn", "torch.nn.modules") and name[:1].isupper()
 
 
+# Files and the parts of their paths, as an import would spell them, by the last part.
+_ByLastName = dict[str, list[tuple[str, list[str]]]]
+
+
+def _by_last_name(files: Iterable[str]) -> _ByLastName:
+    found: _ByLastName = {}
+    for file in files:
+        if file.endswith(".py"):
+            parts = file.removesuffix(".py").removesuffix(os.sep + "__init__").split(os.sep)
+            found.setdefault(parts[-1], []).append((file, parts))
+    return found
+
+
 class Project:
     """The files that belong together. Files are read when a name leads to them, each once."""
 
     def __init__(
-        self, reader: Reader, known: Iterable[Path] = (), data: Callable[[Path], bytes] = lambda _: b""
+        self,
+        reader: Reader,
+        known: Iterable[Path] = (),
+        data: Callable[[Path], bytes] = lambda _: b"",
+        around: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
     ) -> None:
         self._read = reader
         self._data = data  # the bytes of a known file
         self._known = tuple(known)  # files whose path suffix may answer an absolute import
+        self._list_around = around  # others that may, where none of these does, and their folders
         self._modules: dict[Path, Module | None] = {}
         self._knowledge: dict[str, Module | None] = {}
         self._classes: dict[int, LinkedClass] = {}
@@ -251,7 +269,8 @@ class Project:
         self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
-        self.absent: set[str] = set()  # files that an import might have meant, or that were only glanced at
+        # Where an import looked for files, and files that were only glanced at.
+        self.absent: set[str] = set()
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
         """`work`, or unresolved where the key is already being resolved: import cycles end here."""
@@ -349,10 +368,6 @@ class Project:
                 texts = [(path, data) for path, data in texts if part in data]
             self._held_by[words] = texts
         return self._held_by[words]
-
-    @cached_property
-    def _files(self) -> frozenset[Path]:
-        return frozenset(path.absolute() for path in self._known)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
         """The project's file that an import reads, without reading it: None where it is none of ours."""
@@ -465,27 +480,31 @@ class Project:
             found = self._at(root, parts)
             if found is not None:
                 return found
-        # A file's folders, from its own name upwards, against the import's; a package is its `__init__.py`.
-        # What stands in a package has a longer name: `types` is none of its modules.
-        found_all = [
-            path
-            for path, tail in self._by_module.get(parts[-1], ())
-            if tail[-len(parts) :] == parts and not self._is_package(Path(*tail[: -len(parts)]))
-        ]
-        return found_all[0] if len(found_all) == 1 else None
+        return self._by_suffix(parts, self._by_module) or self._by_suffix(parts, self._around)
 
-    def _is_package(self, folder: Path) -> bool:
-        return folder.absolute() / "__init__.py" in self._files
+    def _by_suffix(self, parts: list[str], files: _ByLastName) -> Path | None:
+        """The only file whose folders, from its own name upwards, are those of the import; a package is its
+        `__init__.py`. What stands in a package has a longer name: `types` is none of its modules."""
+        found = [
+            file
+            for file, tail in files.get(parts[-1], ())
+            if tail[-len(parts) :] == parts and not self._is_package(os.sep.join(tail[: -len(parts)]))
+        ]
+        return Path(found[0]) if len(found) == 1 else None
+
+    @staticmethod
+    def _is_package(folder: str | Path) -> bool:
+        return os.path.isfile(os.path.join(folder, "__init__.py"))
 
     @cached_property
-    def _by_module(self) -> dict[str, list[tuple[Path, list[str]]]]:
-        """Known files and the dotted names that they may answer to, by the last part."""
-        found: dict[str, list[tuple[Path, list[str]]]] = {}
-        for path in self._known:
-            if path.suffix == ".py":
-                parts = [*path.parts[:-1], *([] if path.stem == "__init__" else [path.stem])]
-                found.setdefault(parts[-1], []).append((path, parts))
-        return found
+    def _by_module(self) -> _ByLastName:
+        return _by_last_name(map(str, self._known))
+
+    @cached_property
+    def _around(self) -> _ByLastName:
+        files, folders = self._list_around()
+        self.absent.update(folders)  # for modules that do not exist yet
+        return _by_last_name(files)
 
     def external(self, dotted: str) -> Symbol:
         """Something outside the project: a class of a knowledge file where one describes it."""

@@ -23,6 +23,8 @@ SKIPPED_FOLDERS = frozenset(
     {"__pycache__", "__pypackages__", "build", "dist", "node_modules", "site-packages", "venv"}
 )
 
+_MOST_FOLDERS = 5_000  # that are looked through around the given paths
+
 _MARKS_OF_A_PROJECT = (".git", "pyproject.toml", "policyfix.toml", "setup.py", "setup.cfg")
 
 
@@ -87,50 +89,67 @@ def discover(paths: Iterable[Path], walk: Walk = Walk()) -> Selection:  # noqa: 
     """Python files and agent configs under the paths, sorted within each, each once."""
     selection = Selection()
     seen: set[str] = set()
-    real = cache(os.path.realpath)  # of folders: to ask it of every file takes as long as the walk
     for path in paths:
         if walk.force_exclude and walk.excludes(path):
             continue
-        found = _sorted(_walk(path, walk, selection.unreadable)) if path.is_dir() else [path]
-        for file in found:
-            key = os.path.join(real(file.parent), file.name)
-            if os.path.islink(key):
-                key = os.path.realpath(key)
+        top = str(path)
+        real = os.path.realpath(top)
+        found = [(top, False)]
+        if path.is_dir():
+            found = [
+                (entry.path, entry.is_symlink())
+                for _, entries in _walk(top, walk, selection.unreadable)
+                for entry in entries
+                if entry.name.endswith(SUFFIXES) or _describes_an_agent(entry.path)
+            ]
+            found.sort(key=lambda each: each[0].split(os.sep))  # folder by folder, as paths compare
+        for place, is_link in found:
+            key = os.path.realpath(place) if is_link else real + place[len(top) :]
             if key not in seen:
                 seen.add(key)
-                selection.files.append(file)
+                selection.files.append(Path(place))
     return selection
 
 
-def _sorted(places: Iterable[str]) -> list[Path]:
-    """Folder by folder, as paths compare."""
-    return [Path(place) for place in sorted(places, key=lambda place: place.split(os.sep))]
-
-
-def _walk(folder: Path, walk: Walk, unreadable: list[SourceError]) -> Iterator[str]:
-    def note(error: OSError) -> None:
-        unreadable.append(SourceError(str(error.filename), f"cannot be listed: {error.strerror}"))
-
-    ignored = _Ignored(folder) if walk.respect_gitignore else None
-    for root, folders, files in os.walk(folder, onerror=note):
+def _walk(
+    top: str, walk: Walk, unreadable: list[SourceError]
+) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+    """Folders, and their files with names like those of ours."""
+    ignored = _Ignored(Path(top)) if walk.respect_gitignore else None
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as listed:
+                entries = list(listed)
+        except OSError as error:
+            unreadable.append(SourceError(str(error.filename), f"cannot be listed: {error.strerror}"))
+            continue
         if ignored is not None:
-            ignored.enter(root, files)
-        folders[:] = [
-            f
-            for f in folders
-            if not f.startswith(".")
-            and f not in SKIPPED_FOLDERS
-            and not walk.stops_at(os.path.join(root, f))
-            and not (ignored is not None and ignored.holds(os.path.join(root, f, "")))
-        ]
-        for name in files:
-            place = os.path.join(root, name)
-            if not name.endswith(SUFFIXES + CONFIG_SUFFIXES) or walk.stops_at(place):
+            ignored.enter(folder, [entry.name for entry in entries])
+        files = []
+        for entry in entries:
+            name, place = entry.name, entry.path
+            is_folder = _is_folder(entry)
+            if is_folder:
+                if name.startswith(".") or name in SKIPPED_FOLDERS or entry.is_symlink():
+                    continue
+            elif not name.endswith(SUFFIXES + CONFIG_SUFFIXES):
                 continue
-            if ignored is not None and ignored.holds(place):
+            if walk.stops_at(place) or (ignored is not None and ignored.holds(place, is_folder)):
                 continue
-            if name.endswith(SUFFIXES) or _describes_an_agent(place):
-                yield place
+            if is_folder:
+                folders.append(place)
+            else:
+                files.append(entry)
+        yield folder, files
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
 
 
 def _describes_an_agent(place: str) -> bool:
@@ -163,9 +182,9 @@ def left_out(path: Path, walk: Walk) -> str | None:
         for part in ("", *inner):
             folder = folder / part
             ignored.enter(str(folder), [".gitignore"])
-            if folder != walk.root and ignored.holds(os.path.join(folder, "")):
+            if folder != walk.root and ignored.holds(str(folder), is_folder=True):
                 return f".gitignore names {folder}"
-        if ignored.holds(str(path)):
+        if ignored.holds(str(path), is_folder=False):
             return ".gitignore names it"
     return None
 
@@ -190,11 +209,39 @@ def project_root(path: Path) -> Path:
     return next(tops, folders[0])
 
 
+def around(paths: Iterable[Path], walk: Walk) -> tuple[list[str], list[str]]:
+    """Python files and folders of the repositories in which the paths lie: what the given files import may
+    stand beside them. None of a repository that is given whole, or that has thousands of folders."""
+    given = {path.absolute() for path in paths}
+    tops = {top for path in given if (top := _repository(path)) is not None}
+    files: list[str] = []
+    folders: list[str] = []
+    for top in tops - given:
+        for folder, entries in _walk(str(top), walk, []):
+            folders.append(folder)
+            if len(folders) == _MOST_FOLDERS:
+                return [], []
+            files += [entry.path for entry in entries if entry.name.endswith(".py")]
+    return files, folders
+
+
+def _repository(path: Path) -> Path | None:
+    """The nearest folder above with a `.git`; without one the outermost that looks like a project's top."""
+    outermost = None
+    for folder in (path, *path.parents):
+        if (folder / ".git").exists():
+            return folder
+        if any((folder / mark).exists() for mark in _MARKS_OF_A_PROJECT):
+            outermost = folder
+    return outermost
+
+
 class _Ignored:
     """What the `.gitignore` files of a tree say, from the top of its repository down; the deepest decides."""
 
     def __init__(self, folder: Path) -> None:
         self._specs: list[tuple[str, list[_Pattern]]] = []
+        self._absolute = cache(os.path.abspath)  # of folders
         top = os.path.abspath(folder)
         above = []
         for parent in Path(top).parents if not os.path.exists(os.path.join(top, ".git")) else ():
@@ -206,7 +253,7 @@ class _Ignored:
         for parent in reversed(above):
             self._read(str(parent))
         within = [Path(top), *above[:-1]]
-        if any(self.holds(os.path.join(each, "")) for each in within):
+        if any(self.holds(str(each), is_folder=True) for each in within):
             self._specs.clear()  # ignored, and yet given: then it is wanted
 
     def enter(self, root: str, files: list[str]) -> None:
@@ -221,10 +268,12 @@ class _Ignored:
         patterns = [pattern for line in lines if (pattern := _pattern(line)) is not None]
         self._specs.append((os.path.join(folder, ""), patterns))
 
-    def holds(self, path: str) -> bool:
-        """Whether a file, or a folder with a slash behind it, is ignored itself."""
-        is_folder = path.endswith(os.sep)
-        absolute = os.path.abspath(path)
+    def holds(self, path: str, is_folder: bool) -> bool:
+        """Whether a file or a folder is ignored itself."""
+        if not self._specs:
+            return False
+        above, name = os.path.split(path)
+        absolute = os.path.join(self._absolute(above), name)
         for folder, patterns in reversed(self._specs):
             if absolute.startswith(folder):
                 inner = absolute[len(folder) :].replace(os.sep, "/")

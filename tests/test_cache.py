@@ -127,6 +127,21 @@ def test_a_base_beyond_the_checked_folder_is_watched(tree: Path) -> None:
     assert run(inner) == before
 
 
+def test_a_base_beside_the_checked_folder_is_watched(tree: Path) -> None:
+    (tree / ".git").mkdir()
+    agents, library = tree / "agents", tree / "lib" / "src"
+    agents.mkdir()
+    library.mkdir(parents=True)
+    (tree / "sub.py").rename(agents / "sub.py")
+    (tree / "base.py").rename(tree / "elsewhere.txt")
+    time.sleep(0.3)  # until what has changed counts as settled
+    for _ in range(2):
+        assert run(agents) == (0, "No defects in 1 file.\n")
+    (tree / "elsewhere.txt").rename(library / "base.py")
+    for _ in range(2):
+        assert run(agents)[0] == 1
+
+
 def test_what_cannot_be_read_back_is_found_out_again(tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     expected = run(tree, "--cache-dir", str(folder))

@@ -83,6 +83,22 @@ def test_a_defect_of_a_base_is_told_once_and_at_the_subclass_where_only_that_is_
     assert "base.py" in inherited.unfixed
 
 
+@pytest.mark.parametrize("mark", [".git", "pyproject.toml"])
+def test_a_folder_of_a_repository_is_read_as_with_the_rest_of_it(agents: Path, mark: str) -> None:
+    top = agents.parent
+    (top / mark).mkdir()
+    core = top / "packages" / "core" / "src" / "core"
+    core.mkdir(parents=True)
+    (agents / "wrapper.py").rename(core / "wrapper.py")
+    forager = agents / "forager.py"
+    forager.write_text(forager.read_text().replace("from .wrapper", "from core.wrapper"))
+    whole = [f for f in check(top).findings if Path(f.path).is_relative_to(agents)]
+    assert "PF202" in {f.code for f in whole}  # what the base may have, and has not
+    assert check(agents).findings == whole
+    (top / mark).rmdir()  # what lies around may then be anybody's
+    assert "PF202" not in {f.code for f in check(agents).findings}
+
+
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
