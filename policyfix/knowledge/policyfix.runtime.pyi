@@ -30,7 +30,7 @@ class RecurrentPolicy(nn.Module):
 
     def forward(self, td, state=None, action=None):
         # What the base does keeps the contract; the net is the user's own, and is asked about.
-        logits, value = self.policy.decode_actions(self.policy.encode_observations(td["env_obs"]))
+        logits, _ = self.policy.decode_actions(self.policy.encode_observations(td["env_obs"]))
         td["full_log_probs"] = logits.log_softmax(-1)
         self._convert_action_to_logit_index(action)
 
