@@ -1,13 +1,13 @@
 """Precision and recall of `policyfix check` on policies of other people, as read and labelled by hand.
 
-    python benchmarks/corpus.py FOLDER [--fetch] [--preview] [--repository NAME]
+    python benchmarks/corpus.py FOLDER [--fetch] [--preview] [--blind] [--repository NAME]
 
 `tests/data/corpus/labels.yaml` says for each class what must be reported. FOLDER holds the checkouts, one
 `owner+name@commit` each (twelve digits); `--fetch` clones the missing ones from GitHub. A label that asks
 for a code is a hit where the code stands at the class, or at its net or bases (`at`); else it is a miss. A
 finding at a labelled class that no label asks for is a false alarm, and so is any finding in a repository
 that is otherwise labelled silent; other findings are listed as not judged. Codes marked `open` count for
-nothing.
+nothing. Trees marked `blind` were labelled before any run on them; `--blind` scores them alone.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Repository:
     name: str
     commit: str
     silent: bool
+    blind: bool
     labels: tuple[Label, ...]
 
     @property
@@ -84,7 +85,8 @@ def read(path: Path = LABELS) -> Iterator[Repository]:
             )
             for row in entry["classes"]
         )
-        yield Repository(entry["repository"], entry["commit"], entry.get("rest") == "silent", labels)
+        silent, blind = entry.get("rest") == "silent", entry.get("blind", False)
+        yield Repository(entry["repository"], entry["commit"], silent, blind, labels)
 
 
 def checkout(repository: Repository, folder: Path) -> None:
@@ -174,11 +176,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fetch", action="store_true", help="clone what is missing")
     parser.add_argument("--preview", action="store_true", help="with the rules that are off by default")
+    parser.add_argument("--blind", action="store_true", help="only labels written before any run")
     parser.add_argument("--repository", default="", help="only those whose name contains this")
     options = parser.parse_args()
     known, scores, judged = known_codes(), {digit: Score() for digit in FAMILIES}, 0
     for repository in read():
-        if options.repository not in repository.folder:
+        if options.repository not in repository.folder or (options.blind and not repository.blind):
             continue
         if not (options.folder / repository.folder).is_dir():
             if not options.fetch:
