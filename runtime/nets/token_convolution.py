@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .at_hand import sums_rows
-from .tokens import PADDING, TokenBox, _check_tokens
+from .tokens import PADDING, TokenBox, _check_tokens, _offsets
 
 # With fewer the box is filled sooner than the pairs are listed.
 _FEWEST_ROWS = 16
@@ -26,6 +26,8 @@ _ROWS = 512
 # Outputs whose gradients are summed together.
 _OUTPUTS = 4608
 
+# A token's bytes: its coordinate and feature as one number, and its value.
+_TOKEN = np.dtype([("key", "<u2"), ("value", "u1")])
 _Integers = npt.NDArray[np.int64]
 
 
@@ -41,14 +43,15 @@ def convolve_tokens(box: TokenBox, convolution: nn.Conv2d, observations: Tensor,
     """
     geometry = None
     if _sums(box, convolution, observations):
+        size = (box.num_features, box.width, box.height)
         geometry = _geometry(
-            box.num_features, box.width, box.height, convolution.kernel_size, convolution.stride
+            size, box.mode.global_tokens_at_centre, convolution.kernel_size, convolution.stride
         )
     if geometry is None:
         dense: Tensor = convolution(box(observations, scale))
         return dense
     _check_tokens(observations)
-    pairs = _Pairs(box, geometry, observations)
+    pairs = _Pairs(geometry, observations)
     # One row for each place in the kernel, features outermost; values are divided by dividing it.
     table = (convolution.weight.flatten(2) / scale.unsqueeze(1)).flatten(1).t().contiguous()
     # The way past autograd is the shorter one.
@@ -70,9 +73,14 @@ def _sums(box: TokenBox, convolution: nn.Conv2d, observations: Tensor) -> bool:
 
 
 class _Geometry(NamedTuple):
-    """What does not depend on the tokens, for a box of P places and a convolution of S outputs; all int32.
+    """What does not depend on the tokens, for a box of P places and a convolution of S outputs.
 
     - `outputs`: their numbers along the sides of the box;
+    - `places` int64 `[65536]`: the place of a token, by the number that its coordinate and feature make; P
+      where it has none;
+
+    and int32:
+
     - `reach` `[P + 1]`: the outputs that a token at place `(x * height + y) * features + feature` reaches, as
       bits; none at the last, which is no place; `bits` `[S, 1]`: the bit of each output;
     - `row_of_place` `[P + 1]` less `row_of_output` `[S, 1]`: 256 times the row of the table for a token at a
@@ -80,6 +88,7 @@ class _Geometry(NamedTuple):
     """
 
     outputs: tuple[int, int]
+    places: Tensor
     reach: Tensor
     bits: Tensor
     row_of_place: Tensor
@@ -88,9 +97,10 @@ class _Geometry(NamedTuple):
 
 @functools.cache
 def _geometry(
-    features: int, width: int, height: int, kernel: tuple[int, int], stride: tuple[int, int]
+    size: tuple[int, int, int], global_at_centre: bool, kernel: tuple[int, int], stride: tuple[int, int]
 ) -> _Geometry | None:
-    """None where there are more outputs than bits."""
+    """Of a box of `size` (features, width, height). None where there are more outputs than bits."""
+    features, width, height = size
 
     def along(side: int, dimension: int) -> tuple[_Integers, npt.NDArray[np.bool_]]:
         """Where the outputs begin `[outputs]`, and which of them a cell reaches `[side, outputs]`."""
@@ -111,8 +121,10 @@ def _geometry(
     x, y, feature = np.indices((width, height, features)).reshape(3, -1)
     row = (feature * kernel[0] + x) * kernel[1] + y
     row_of_output = (begin_x[:, None] * kernel[1] + begin_y).flatten()
+    cell, layer = _offsets(features, width, height, global_at_centre)
     return _Geometry(
         (len(begin_x), len(begin_y)),
+        (layer.unsqueeze(1) + cell).flatten().clamp_(max=features * width * height),
         F.pad(tensor(reach), (0, 1)),
         tensor(bits).unsqueeze(1),
         F.pad(tensor(256 * row), (0, 1)),
@@ -128,11 +140,13 @@ class _Pairs:
     output.
     """
 
-    def __init__(self, box: TokenBox, geometry: _Geometry, observations: Tensor) -> None:
+    def __init__(self, geometry: _Geometry, observations: Tensor) -> None:
         # policyfix: ignore[PF701] -- on the CPU alone, where to read what is at hand waits for nothing
-        used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
+        bytes_ = np.ascontiguousarray(observations.numpy())
+        used = bytes_[:, :, 0].min(axis=0, initial=PADDING) != PADDING
         kept = int(used.nonzero()[0].max(initial=0)) + 1
-        parts = [_pairs(box, geometry, part) for part in torch.split(observations[:, :kept], _ROWS)]
+        tokens = bytes_.view(_TOKEN)[:, :kept, 0]
+        parts = [_pairs(geometry, tokens[row : row + _ROWS]) for row in range(0, len(tokens), _ROWS)]
         counts, picked = zip(*parts, strict=True)
         self.counts = np.concatenate(counts) if len(counts) > 1 else counts[0]
         together = torch.cat(picked) if len(picked) > 1 else picked[0]
@@ -151,36 +165,38 @@ class _Pairs:
             # Radix sort, which numpy has for 16 bits.
             order = by_row.astype(np.int16 if rows < 1 << 15 else np.int32).argsort(kind="stable")
             outputs = np.arange(output, output + counts.size, dtype=np.int32).repeat(counts)
-            begin = _begin(np.bincount(by_row, minlength=rows)).int()
+            begin = _begin(np.bincount(by_row, minlength=rows))
             yield values.index_select(0, torch.from_numpy(order)), torch.from_numpy(outputs[order]), begin
             first = last
 
 
-def _pairs(box: TokenBox, geometry: _Geometry, observations: Tensor) -> tuple[_Integers, Tensor]:
-    """The number of pairs of each output, and of each pair 256 times the row of the table plus the value."""
-    count, kept = observations.shape[:2]
-    byte, feature, value = observations.int().flatten(0, 1).unbind(-1)
-    cells, layers = box.offsets.unbind()
-    nowhere = box.width * box.height * box.num_features
-    places = cells.index_select(0, byte) + layers.index_select(0, feature)
-    places = places.clamp_(max=nowhere).view(count, kept)
-    # Of several tokens at one place the last counts: it is the one that is left to own it.
-    number = torch.uint8 if kept <= 256 else torch.int32
-    order = torch.arange(kept, dtype=number, device=places.device).expand(count, kept)
-    owner = order.new_empty(count, nowhere + 1).scatter_(1, places, order)
-    places = torch.where(owner.gather(1, places) == order, places, nowhere).flatten()
+def _pairs(geometry: _Geometry, tokens: npt.NDArray[np.void]) -> tuple[_Integers, Tensor]:
+    """The number of pairs of each output, and of each pair 256 times the row of the table plus the value.
 
-    _, reach, bits, row_of_place, row_of_output = geometry
-    reached = (reach.index_select(0, places).view(count, 1, kept) & bits).bool().numpy()
+    `tokens` `[N, K]` of `_TOKEN`.
+    """
+    count, kept = tokens.shape
+    _, places_of_keys, reach, bits, row_of_place, row_of_output = geometry
+    keys = torch.from_numpy(tokens["key"].astype(np.int32).ravel())
+    flat = places_of_keys.index_select(0, keys)
+    places = flat.view(count, kept)
+    # Of several tokens at one place the last counts: it is the one that is left to own it.
+    order = torch.arange(kept, dtype=torch.uint8 if kept <= 256 else torch.int32).expand(count, kept)
+    owner = order.new_empty(count, len(row_of_place)).scatter_(1, places, order)
+    owned = owner.gather(1, places) == order
+
+    reached = (reach.index_select(0, flat).view(count, kept).mul_(owned).unsqueeze(1) & bits).bool().numpy()
     counts = np.add.reduce(reached.view(np.uint8), axis=-1, dtype=np.uint8 if kept < 256 else np.int64)
-    tokens = row_of_place.index_select(0, places).add_(value).view(count, 1, kept)
+    rows = row_of_place.index_select(0, flat).view(count, kept).add_(torch.from_numpy(tokens["value"]))
     pairs = torch.from_numpy(np.flatnonzero(reached))
-    return counts.ravel(), (tokens - row_of_output).view(-1).index_select(0, pairs)
+    return counts.ravel(), (rows.unsqueeze(1) - row_of_output).view(-1).index_select(0, pairs)
 
 
 def _begin(counts: _Integers) -> Tensor:
-    """Where each of consecutive groups of these sizes begins."""
-    return torch.from_numpy(counts.cumsum(dtype=np.int64) - counts)
+    """Int32: where each of consecutive groups of these sizes begins."""
+    begin = counts.cumsum(dtype=np.int32)
+    begin -= counts
+    return torch.from_numpy(begin)
 
 
 class _SumOfRows(torch.autograd.Function):
@@ -189,7 +205,7 @@ class _SumOfRows(torch.autograd.Function):
     @staticmethod
     def forward(table: Tensor, pairs: _Pairs) -> Tensor:
         return F.embedding_bag(
-            pairs.rows, table, _begin(pairs.counts).int(), per_sample_weights=pairs.values, mode="sum"
+            pairs.rows, table, _begin(pairs.counts), per_sample_weights=pairs.values, mode="sum"
         )
 
     @staticmethod

@@ -28,6 +28,20 @@ def _check_tokens(observations: Tensor) -> None:
         )
 
 
+def _offsets(num_features: int, width: int, height: int, global_at_centre: bool) -> Tensor:
+    """Int64 `[2, 256]`: where a coordinate's cell begins in a box, and where a feature stands in its cell.
+
+    `_NOWHERE` for bytes that are in no cell, or no feature.
+    """
+    byte = torch.arange(256)
+    x, y = byte >> 4, byte & 15
+    if global_at_centre:
+        x[_GLOBAL], y[_GLOBAL] = width // 2, height // 2
+    inside = (x < width) & (y < height) & (byte != PADDING)
+    cell = torch.where(inside, (x * height + y) * num_features, _NOWHERE)
+    return torch.stack([cell, torch.where(byte < num_features, byte, _NOWHERE)])
+
+
 class TokenBox(nn.Module):
     """Tokens uint8 `[N, M, 3]` as a box float32 `[N, C, W, H]`: `box[n, feature, x, y] = value`, else 0.
 
@@ -51,15 +65,8 @@ class TokenBox(nn.Module):
                 f"got {num_features} of {width} x {height}"
             )
         self.num_features, self.width, self.height, self.mode = num_features, width, height, mode
-        byte = torch.arange(256)
-        x, y = byte >> 4, byte & 15
-        if mode.global_tokens_at_centre:
-            x[_GLOBAL], y[_GLOBAL] = width // 2, height // 2
-        inside = (x < width) & (y < height) & (byte != PADDING)
-        cell = torch.where(inside, (x * height + y) * num_features, _NOWHERE)
-        feature = torch.where(byte < num_features, byte, _NOWHERE)
-        # Row 0: where a coordinate's cell begins; row 1: where a feature stands in it.
-        self.register_buffer("offsets", torch.stack([cell, feature]), persistent=False)
+        offsets = _offsets(num_features, width, height, mode.global_tokens_at_centre)
+        self.register_buffer("offsets", offsets, persistent=False)
 
     def forward(self, observations: Tensor, scale: Tensor | None = None) -> Tensor:
         """The box of `observations`; with `scale` float `[C]`, values are divided by their feature's.
