@@ -52,7 +52,8 @@ def sample_index(log_probs: Tensor) -> Tensor:
 
     Raises RuntimeError for NaN log-probs (on an accelerator as a device-side assertion).
     """
-    torch._assert_async(~log_probs.isnan().any(), "cannot sample actions: the policy's logits hold NaN")
+    total = log_probs.sum()  # NaN, which does not equal itself, where one of them is
+    torch._assert_async(total == total, "cannot sample actions: the policy's logits hold NaN")
     return (log_probs.exp() / torch.empty_like(log_probs).exponential_()).argmax(dim=-1)
 
 

@@ -6,7 +6,6 @@ A state is a tuple of tensors `[L, B, H]`, as many as the core has: (h, c) of an
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-import numpy as np
 import torch
 from tensordict import TensorDictBase
 from torch import Tensor, nn
@@ -75,9 +74,8 @@ def episode_starts(td: TensorDictBase, batch_size: int, steps: int, mode: Mode =
             raise ValueError(
                 f"{key} must have one entry per step, [B, T] = {[batch_size, steps]}, got {list(flags.shape)}"
             )
-        boundary = flags.reshape(batch_size, steps) != 0
-        resets = boundary if resets is None else resets | boundary
-    return resets
+        resets = flags.bool() if resets is None else torch.logical_or(resets, flags.reshape(resets.shape))
+    return None if resets is None else resets.reshape(batch_size, steps)
 
 
 class StateStore(nn.Module):
@@ -138,11 +136,11 @@ class StateStore(nn.Module):
         if batch_size > self.states.shape[3]:  # larger than every batch stored so far
             return self.zeros(batch_size)
         group = self._group(td)
-        if self._is_on_host():
-            index, goodness = self._locate_on_host(group)
-            if goodness < 2 or self.group_rows.numpy()[index] != batch_size:
+        if is_at_hand(self.states):
+            index, rows = self._locate_on_host(group)
+            if rows != batch_size:
                 return self.zeros(batch_size)
-            return tuple(self.states[index, :, :, :batch_size].clone().unbind())
+            return self.states[index, :, :, :rows].clone().unbind()
         slot, fitness = self._locate(group)
         kept = (fitness == 2) & (self.group_rows.index_select(0, slot) == batch_size)
         return tuple(self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind())
@@ -274,27 +272,26 @@ class StateStore(nn.Module):
         fitness, slot = torch.where(self.group_ids == group, 1 + used, ~used).max(dim=0, keepdim=True)
         return slot, fitness
 
-    def _is_on_host(self) -> bool:
-        """Whether the store can be read in place: nothing is waited for then."""
-        return is_at_hand(self.states)
-
     def _locate_on_host(self, group: Tensor) -> tuple[int, int]:
-        """As `_locate`, of a store on the CPU."""
-        ids, used = self.group_ids.numpy(), self.group_rows.numpy() > 0
-        fitness = np.where(ids == group.numpy()[0], 1 + used, ~used)
-        slot = int(fitness.argmax())
-        return slot, int(fitness[slot])
+        """The slot of a group in a store at hand, and its rows; a free slot and 0 for a group that is new.
+
+        Where none is free, the slot behind the last.
+        """
+        rows = self.group_rows.tolist()
+        used = {id_: slot for slot, id_ in enumerate(self.group_ids.tolist()) if rows[slot]}
+        slot = used.get(group.numpy()[0])
+        if slot is not None:
+            return slot, rows[slot]
+        return rows.index(0) if 0 in rows else len(rows), 0
 
     def _write(self, group: Tensor, state: State) -> None:
         rows = state[0].shape[1]
         slots, room = self.states.shape[0], self.states.shape[3]
-        if self._is_on_host():
-            index, goodness = self._locate_on_host(group)
-            if not goodness:
-                index = slots
-                slots *= 2
-            self._allocate(slots, max(rows, room))
-            self.group_ids.numpy()[index], self.group_rows.numpy()[index] = group.numpy()[0], rows
+        if is_at_hand(self.states):
+            index, known = self._locate_on_host(group)
+            self._allocate(slots * 2 if index == slots else slots, max(rows, room))
+            if rows != known:
+                self.group_ids[index], self.group_rows[index] = group[0], rows
             for kept, part in zip(self.states[index, :, :, :rows].unbind(), state, strict=True):
                 kept.copy_(part)
             return

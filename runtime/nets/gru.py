@@ -53,7 +53,7 @@ def masked_gru(
     starts = [0] if resets is None else _stretches(resets)
     for start, end in zip(starts, [*starts[1:], steps], strict=True):
         if resets is not None:
-            h = _erase(h, resets[:, start])
+            (h,) = _erase((h,), resets[:, start])
         stretch, h = torch._VF.gru(
             sequence[start:end], h, weights, gru.bias, gru.num_layers, 0.0, gru.training, False, False
         )

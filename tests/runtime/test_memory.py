@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tensordict import TensorDict
 from torch import Tensor
 
-from policyfix.runtime import StateStore
+from policyfix.runtime import StateStore, memory
 
 LAYERS, HIDDEN = 2, 3
 
@@ -173,7 +173,7 @@ def test_sizes_below_one_are_refused(name: str) -> None:
 
 def test_where_the_store_cannot_grow_overflow_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
     store = StateStore(LAYERS, HIDDEN, memory_slots=2)
-    monkeypatch.setattr(StateStore, "_is_on_host", lambda _: False)  # as on an accelerator
+    monkeypatch.setattr(memory, "is_at_hand", lambda _: False)  # as on an accelerator
     for group in range(2):
         store.remember(step(group, 1), *state(1, group + 1))
     with pytest.raises(RuntimeError, match="memory_slots"):

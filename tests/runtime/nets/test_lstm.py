@@ -45,7 +45,7 @@ def test_every_path_agrees_with_the_naive_reference_in_values_and_gradients(
     lstm, inputs, state, resets = case
 
     def loop(lstm: nn.LSTM, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
-        h, c = (module._erase(part, resets[:, 0]) for part in state)
+        h, c = module._erase(state, resets[:, 0])
         outputs, h, c = module._step_loop(lstm, inputs.transpose(0, 1), h, c, resets[:, 1:].transpose(0, 1))
         return outputs.transpose(0, 1), (h, c)
 
@@ -97,7 +97,7 @@ def test_float32_paths_agree_to_rounding_at_the_reference_size() -> None:
     state = (torch.randn(2, 16, 128), torch.randn(2, 16, 128))
     resets = torch.rand(16, 32) < 0.1
     outputs, (h, c) = masked_lstm(lstm, inputs, state, resets)
-    start = [module._erase(part, resets[:, 0]) for part in state]
+    start = module._erase(state, resets[:, 0])
     looped, loop_h, loop_c = module._step_loop(lstm, inputs.transpose(0, 1), *start, resets[:, 1:].T)
     for one, other in ((outputs, looped.transpose(0, 1)), (h, loop_h), (c, loop_c)):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
