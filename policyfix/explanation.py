@@ -18,7 +18,7 @@ from policyfix.reader import Reader
 from policyfix.record import record
 from policyfix.rule import Rule
 from policyfix.screen import Screen
-from policyfix.subjects import PolicyClass, Subject, find
+from policyfix.subjects import PolicyClass, Subject, agent_configs, find
 from policyfix.trace import KeyRead, KeyWrite
 from policyfix.values import is_tensordict
 
@@ -52,6 +52,7 @@ class Explanation:
     encoding: str | None
     left_out: str | None
     is_candidate: bool
+    because: str  # what makes a file a candidate
     problems: tuple[str, ...]
     classes: tuple[ClassNote, ...] = ()
     subjects: tuple[SubjectNote, ...] = ()
@@ -66,8 +67,7 @@ class Explanation:
         if self.left_out is not None:
             yield f"  left out when its folder is checked: {self.left_out}"
         yield from (f"  problem: {problem}" for problem in self.problems)
-        what = "a class may reach nn.Module and speaks of a recurrent core or of the observation"
-        yield f"  candidate: {'yes, ' if self.is_candidate else 'no; it would be where '}{what}"
+        yield f"  candidate: {'yes, ' if self.is_candidate else 'no; it would be where '}{self.because}"
         for note in self.classes:
             yield f"class {note.name} (line {note.line})"
             yield f"  bases: {' -> '.join(note.bases)}" + (" -> ? (not found)" if note.unknown else "")
@@ -81,7 +81,7 @@ class Explanation:
             silent = [code for code, found in subject.rules.items() if not found]
             if silent:
                 yield f"  found nothing: {' '.join(silent)}"
-        yield f"reported: {len(self.reported)} of these"
+        yield f"reported by policyfix check {self.path}: {len(self.reported)} of these"
         yield from (f"not reported (silenced, or told of a base): {line}" for line in self.hushed)
 
 
@@ -96,34 +96,40 @@ def explain(
     chosen = tuple(rules)
     path = file.absolute()
     reader = Reader(contract)
-    project = Project(reader.facts, [path], around=partial(sources.around, [path], walk))
+    project = Project(reader.facts, [path], reader.data, around=partial(sources.around, [path], walk))
     source, headers = reader.source(path), reader.headers(path)
-    headers_of = {} if headers is None else {path: headers}
-    is_candidate = reader.trains(path) or path in index.candidates(headers_of, project.locate, reader.headers)
-    module = project.module(path) if source is not None else None
     told = engine.check([file], contract, chosen, walk=walk, screen=screen)
     classes: tuple[ClassNote, ...] = ()
-    subjects: tuple[SubjectNote, ...] = ()
-    hushed: tuple[str, ...] = ()
-    if module is not None:
-        found = list(find(project, module, contract)) if is_candidate else []
-        names = {subject.name for subject in found}
-        classes = tuple(_class(facts, module, project, names) for facts in _classes(module.facts.classes))
-        asked = [(subject, _asked(subject, chosen)) for subject in found]
-        subjects = tuple(_note(subject, answers) for subject, answers in asked)
-        here = [f for _, answers in asked for found in answers.values() for f in found if f.path == str(path)]
-        kept = {(f.code, f.line, f.column) for f in told.findings}
-        hushed = tuple(_line(f) for f in here if (f.code, f.line, f.column) not in kept)
+    found: list[Subject] = []
+    because = "a class may reach nn.Module and speaks of a recurrent core or of the observation"
+    if sources.is_config(path):
+        because = "it is an agent config, with the contract's heads among its components"
+        found = list(agent_configs(project, path, source.text, contract)) if source is not None else []
+        is_candidate = bool(found)
+    else:
+        headers_of = {} if headers is None else {path: headers}
+        is_candidate = path in index.candidates(headers_of, project.locate, reader.headers)
+        if not is_candidate and reader.trains(path):
+            because, is_candidate = "it may hold code around a policy, such as a trainer", True
+        module = project.module(path) if source is not None else None
+        if module is not None:
+            found = list(find(project, module, contract)) if is_candidate else []
+            names = {subject.name for subject in found}
+            classes = tuple(_class(facts, module, project, names) for facts in _classes(module.facts.classes))
+    asked = [(subject, _asked(subject, chosen)) for subject in found]
+    here = [f for _, answers in asked for said in answers.values() for f in said if f.path == str(path)]
+    kept = {(f.code, f.line, f.column) for f in told.findings}
     return Explanation(
         path=str(file),
         encoding=None if source is None else source.encoding,
         left_out=sources.left_out(file, walk),
         is_candidate=is_candidate,
+        because=because,
         problems=tuple(problem.message for problem in told.problems),
         classes=classes,
-        subjects=subjects,
+        subjects=tuple(_note(subject, answers) for subject, answers in asked),
         reported=tuple(map(_line, told.findings)),
-        hushed=hushed,
+        hushed=tuple(_line(f) for f in here if (f.code, f.line, f.column) not in kept),
     )
 
 
@@ -142,7 +148,10 @@ def _class(facts: ir.ClassFacts, module: Module, project: Project, subjects: set
         elif cls.find("forward") is None:
             no_subject = "it has no forward whose source is at hand"
         else:
-            no_subject = "neither it nor a base names a recurrent core or the contract's observation"
+            no_subject = (
+                "neither it nor a base names a recurrent core or the contract's observation; "
+                "policies that use it answer for what it does"
+            )
     mro = tuple(_shown(each) for each in cls.mro)
     return ClassNote(facts.qualname, facts.span.line, mro, cls.unknown, no_subject)
 

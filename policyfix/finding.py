@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -66,7 +67,7 @@ class Finding:
 
     def moved(self, place: Place) -> Finding:
         """The same defect, shown at another place."""
-        span = place.span
+        span, there = place.span, os.path.relpath(self.path)
         return replace(
             self,
             path=place.path,
@@ -75,8 +76,8 @@ class Finding:
             end_line=span.end_line,
             end_column=span.end_column,
             symbol=place.symbol,
-            message=f"{self.message} (in {self.path}:{self.line})",
-            elsewhere=self.path,
+            message=f"{self.message} (in {there}:{self.line})",
+            elsewhere=there,
         )
 
 

@@ -25,6 +25,7 @@ from policyfix.reader import Reader
 from policyfix.record import record
 from policyfix.rule import Rule
 from policyfix.screen import Screen
+from policyfix.subjects import PolicyClass
 
 MAX_PASSES = 10
 UNUSED_SUPPRESSION = "PF900"
@@ -72,19 +73,22 @@ class Fixed:
 
 @dataclass(slots=True)
 class Rewrite:
-    """What would be written, what was done, and what is left."""
+    """What would be written, what was done, what is no longer found though no fix speaks of it, and what is
+    left."""
 
     changes: list[Change] = field(default_factory=list)
     fixed: list[Fixed] = field(default_factory=list)
+    gone: list[Finding] = field(default_factory=list)
     left: Result = field(default_factory=Result)
+    policies: set[tuple[str, str]] = field(default_factory=set)  # (file, class); other subjects are none
 
     @property
     def mended(self) -> dict[tuple[str, str], list[str]]:
         """(file, class) of every policy class that was at fault -> the codes that it is rid of."""
         codes: dict[tuple[str, str], set[str]] = {}
-        for fixed in self.fixed:
-            for finding in fixed.findings:
-                codes.setdefault((finding.subject_path, finding.subject), set()).add(finding.code)
+        for finding in (finding for fixed in self.fixed for finding in fixed.findings):
+            if (subject := (finding.subject_path, finding.subject)) in self.policies:
+                codes.setdefault(subject, set()).add(finding.code)
         return {key: sorted(found) for key, found in codes.items()}
 
 
@@ -140,7 +144,10 @@ def rewrite(
         result = check(reader=Reader(contract, overlay))
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
-        outcome.fixed += _accounted([f for f in before.findings if _key(f) not in remaining], taken)
+        fixed, gone = _accounted([f for f in before.findings if _key(f) not in remaining], taken)
+        outcome.fixed += fixed
+        outcome.gone += gone
+        outcome.policies |= {key for key, s in before.subjects.items() if isinstance(s, PolicyClass)}
     else:
         raise RewriteError(f"the fixes do not settle after {MAX_PASSES} passes, so nothing is written")
     outcome.left = result
@@ -226,10 +233,12 @@ def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
     return sources.Source(source.path, data, text, source.encoding)
 
 
-def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> list[Fixed]:
-    """What each plan did. A finding that no plan was made for went with the code that it stood at, else with
-    what was done for the same class, else with the first plan of its file."""
+def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> tuple[list[Fixed], list[Finding]]:
+    """What each plan did, and what went though none speaks of it. A finding that no plan was made for went with
+    the code that it stood at, else with what was done for the same class, else with the first plan of its
+    file."""
     done = [Fixed(each.path, each.plan.fix.title) for each in taken]
+    unclaimed = []
     for finding in gone:
         claims = [
             [finding in t.asked for t in taken],
@@ -237,11 +246,13 @@ def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> list[Fixed]:
             [any((a.subject_path, a.subject) == (finding.subject_path, finding.subject) for a in t.asked)
              for t in taken],
             [t.path == finding.path for t in taken],
-            [True for t in taken],
         ]  # fmt: skip
-        best = next(claim for claim in claims if any(claim))
-        done[best.index(True)].findings.append(finding)
-    return done
+        best = next((claim for claim in claims if any(claim)), None)
+        if best is None:
+            unclaimed.append(finding)
+        else:
+            done[best.index(True)].findings.append(finding)
+    return done, unclaimed
 
 
 # ------------------------------------------------------------------------------------------- on disk

@@ -175,7 +175,10 @@ def left_out(path: Path, walk: Walk) -> str | None:
     for part in inner:
         if part.startswith(".") or part in SKIPPED_FOLDERS:
             return f"folders called {part} are passed over"
-    if not path.name.endswith(SUFFIXES):
+    if is_config(path):
+        if not _describes_an_agent(str(path)):
+            return "it describes no agent: it has no components with a _target_"
+    elif not path.name.endswith(SUFFIXES):
         return f"it ends with none of {', '.join(SUFFIXES)}"
     if walk.respect_gitignore and not relative.startswith(".."):
         ignored, folder = _Ignored(walk.root), walk.root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from classic_agents import MIGRATED, REFUSED
 
 from policyfix import codemod, contract, rewrite
@@ -62,6 +64,23 @@ def test_every_finding_that_went_is_told_with_what_was_really_done(agents: Path)
     assert outcome.mended == {(str(agents / "agent.py"), "Agent"): fixed.codes}
     assert [change.path for change in outcome.changes] == ["agents/agent.py"]
     assert (agents / "agent.py").read_text() == MIGRATED["without the action type"]["agent.py"]
+
+
+def test_what_no_fix_speaks_of_is_told_apart(agents: Path) -> None:
+    case = ROOT / "tests/rules/memory/core_depth_mismatch/bad_twin_of_a_config"
+    (agents / "agent.yaml").write_text((case / "swift_forager.yaml").read_text())
+    (agents / "mapper.py").write_text('from .agent import Agent\n\nagents = {"agent": Agent}\n')
+    outcome = rewrite.rewrite([Path("agents")], contract.load())
+    assert [(f.path, f.code) for f in outcome.gone] == [("agents/agent.yaml", "PF209")]
+    assert {fixed.path: "PF209" in fixed.codes for fixed in outcome.fixed} == {"agents/agent.py": False}
+
+
+def test_a_mended_factory_is_no_class_to_be_verified(tmp_path: Path) -> None:
+    case = ROOT / "tests/rules/config/factory_drops_config/bad_keywords_without_them"
+    shutil.copytree(case, tmp_path, dirs_exist_ok=True)
+    outcome = rewrite.rewrite([tmp_path], contract.load())
+    assert any("PF403" in fixed.codes for fixed in outcome.fixed)
+    assert {name for _, name in outcome.mended} == {"Fast"}
 
 
 def test_the_deletion_that_makes_a_copy_needless_is_told_for_both(agents: Path) -> None:

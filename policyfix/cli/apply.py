@@ -144,6 +144,9 @@ def _summarise(outcome: Rewrite, diff: bool) -> None:
     verb = "would mend" if diff else "mended"
     for fixed in outcome.fixed:
         click.echo(f"{fixed.path}: {verb} {', '.join(fixed.codes)}: {fixed.title}", err=True)
+    for finding in outcome.gone:
+        # What was certain before may only be unknown now.
+        click.echo(f"with that, no longer found: {reports.line_of(finding)}", err=True)
     if not outcome.changes:
         click.echo("nothing to change", err=True)
     for finding in outcome.left.findings:

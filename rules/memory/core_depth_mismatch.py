@@ -66,9 +66,11 @@ class CoreDepthMismatch(Rule[PolicyClass | AgentConfig]):
             return
         found = _depths(call.core for call in policy.cores)
         if len(found) == 1 and (depth := found.pop()) not in (None, wanted):
+            layers = "1 layer" if wanted == 1 else f"{wanted} layers"
             yield self.finding(
                 place,
-                f"{config.twin.name} is built under the config's name, and its core has {depth} of them",
+                f"the core has {layers} here, and {depth} in {config.twin.name}, which is built under the "
+                "config's name",
                 config,
             )
 

@@ -15,6 +15,7 @@ from policyfix.cli import main
 from policyfix.rule import discover
 
 AGENTS = Path(__file__).parents[2] / "examples" / "agents"
+CASES = Path(__file__).parents[1] / "rules"
 KEEPER = (AGENTS / "keeper.py").read_text()
 
 
@@ -273,6 +274,28 @@ def test_explain_tells_why_nothing_was_said(agents: Path) -> None:
     assert explained("agents/keeper.py")["left_out"] == ".gitignore names agents"
     Path("broken.py").write_text("def broken(:\n")
     assert "is not valid Python" in explained("broken.py")["problems"][0]
+
+
+def test_explain_tells_of_agent_configs_and_of_trainers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(CASES / "memory/core_depth_mismatch/bad_twin_of_a_config", "config")
+    Path("config/other.yaml").write_text("components: 3\n")
+    file = explained("config/swift_forager.yaml")
+    assert (file["is_candidate"], file["left_out"]) == (True, None)
+    assert file["subjects"][0]["kind"] == "AgentConfig"
+    assert "PF404" in file["subjects"][0]["rules"]
+    other = explained("config/other.yaml")
+    assert other["is_candidate"] is False
+    assert "describes no agent" in other["left_out"]
+    shutil.copytree(CASES / "trainer/untruncated_advantage/bad_function_of_another_file", "loop")
+    trainer = explained("loop/train.py")
+    assert "a trainer" in trainer["because"]
+    (note,) = trainer["subjects"]
+    assert "advantage.py line" in note["rules"]["PF606"][0]
+    assert len(trainer["reported"]) == 1
+    assert f"(in {Path('loop/advantage.py')}:" in trainer["reported"][0]
 
 
 def test_rules_lists_every_rule_with_its_fix() -> None:
