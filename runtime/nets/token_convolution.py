@@ -181,7 +181,8 @@ def _pairs(geometry: _Geometry, tokens: npt.NDArray[np.void]) -> tuple[_Integers
     flat = places_of_keys.index_select(0, keys)
     places = flat.view(count, kept)
     # Of several tokens at one place the last counts: it is the one that is left to own it.
-    order = torch.arange(kept, dtype=torch.uint8 if kept <= 256 else torch.int32).expand(count, kept)
+    number = torch.uint8 if kept <= 256 else torch.int32
+    order = torch.arange(kept, dtype=number, device=places.device).expand(count, kept)
     owner = order.new_empty(count, len(row_of_place)).scatter_(1, places, order)
     owned = owner.gather(1, places) == order
 
