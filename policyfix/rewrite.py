@@ -234,9 +234,9 @@ def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
 
 
 def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> tuple[list[Fixed], list[Finding]]:
-    """What each plan did, and what went though none speaks of it. A finding that no plan was made for went with
-    the code that it stood at, else with what was done for the same class, else with the first plan of its
-    file."""
+    """What each plan did, and what went though none speaks of it. A finding that no plan was made for went
+    with the code that it stood at, else with what was done for the same class, else with the first plan of
+    its file."""
     done = [Fixed(each.path, each.plan.fix.title) for each in taken]
     unclaimed = []
     for finding in gone:
