@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from policyfix.edits import Edit, Refusal, SourceTree
@@ -76,6 +77,7 @@ def discover() -> tuple[Codemod[Any], ...]:
 
 def plan(finding: Finding, subject: Subject, tree: SourceTree) -> Plan | Refusal:
     """The first plan that a codemod has for a finding; else all their reasons."""
+    finding = finding.renamed(str(Path(finding.path).absolute()))  # the places in a subject are
     reasons = []
     for codemod in discover():
         if finding.code in codemod.answers:

@@ -145,7 +145,7 @@ def rewrite(
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
         fixed, gone = _accounted([f for f in before.findings if _key(f) not in remaining], taken)
-        outcome.fixed += fixed
+        outcome.fixed += (each for each in fixed if each.findings)  # else the next pass tells
         outcome.gone += gone
         outcome.policies |= {key for key, s in before.subjects.items() if isinstance(s, PolicyClass)}
     else:

@@ -83,6 +83,19 @@ def test_a_mended_factory_is_no_class_to_be_verified(tmp_path: Path) -> None:
     assert {name for _, name in outcome.mended} == {"Fast"}
 
 
+def test_a_finding_that_takes_two_passes_is_told_once(tmp_path: Path) -> None:
+    shutil.copytree(
+        ROOT / "tests/rules/tensordict/misplaced_stamps/bad_helper_called_too_early",
+        tmp_path,
+        dirs_exist_ok=True,
+    )
+    told = [
+        f.codes for f in rewrite.rewrite([tmp_path], contract.load()).fixed if f.path.endswith("stamps.py")
+    ]
+    assert ["PF102"] in told
+    assert all(told)
+
+
 def test_the_deletion_that_makes_a_copy_needless_is_told_for_both(agents: Path) -> None:
     net = (agents / "net.py").read_text()
     net = net.replace(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TextIO
 
 from click import echo, style
 
 from policyfix.finding import Finding, Result, Severity, Tier
-from policyfix.reports import line_of_problem, summary
+from policyfix.reports import line_of_problem, relative, summary
 
 CONTEXT = 1  # lines around the one that a finding points at
 
@@ -33,6 +34,10 @@ def show(result: Result, file: TextIO) -> None:
 def _shown(finding: Finding, lines: list[str]) -> list[str]:
     colour = "red" if finding.severity is Severity.ERROR else "yellow"
     within = f" in {finding.symbol}" if finding.symbol else ""
+    if os.path.abspath(finding.path) != os.path.abspath(
+        finding.subject_path
+    ):  # who else uses it may be sound
+        within += f", used by {finding.subject} ({relative(finding.subject_path)})"
     shown = [
         f"{_bold(finding.code, fg=colour)} {_bold(finding.name)}: {finding.message}",
         f"  {style('-->', fg='cyan')} {finding.path}:{finding.line}:{finding.column}{within}",

@@ -127,6 +127,21 @@ def test_a_case_is_left_alone_with_a_reason(module: str, case: str, reason: str,
     assert rewrite([tmp_path], contract.load(), rules=[RULES[module]], unsafe=True).changes == []
 
 
+@pytest.mark.parametrize(
+    ("module", "case"),
+    [(module, case) for module, case, _, _ in MENDED] + [(module, case) for module, case, _ in REFUSED],
+)
+def test_a_fix_does_not_depend_on_how_the_file_is_named(
+    module: str, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(module, case, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    rules = [RULES[module]]
+    relative, absolute = (check([path], contract.load(), rules=rules) for path in (Path(), tmp_path))
+    offered = [[(f.line, f.fix, f.unfixed) for f in result.findings] for result in (relative, absolute)]
+    assert offered[0] == offered[1]
+
+
 def test_integers_that_are_positions_later_stay_integers(tmp_path: Path) -> None:
     copied("network.integer_division_lost", "bad_floats_into_a_long_tensor", tmp_path)
     path = tmp_path / "bad_floats_into_a_long_tensor.py"

@@ -186,3 +186,12 @@ def test_lines_end_where_python_says_so(tmp_path: Path) -> None:
     )
     result = engine.check([tmp_path], contract.load())
     assert "out, self._state = self.lstm(x, self._state)\n" in written(result, "rich")
+
+
+def test_people_are_told_whose_use_of_shared_code_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(
+        Path(__file__).parents[1] / "rules/tensordict/misplaced_stamps/bad_helper_called_too_early"
+    )
+    shown = written(engine.check([Path()], contract.load()), "rich")
+    assert "--> stamps.py:6:9 in Stamps.stamp, used by Forager (forager.py)" in shown
+    assert shown.count("used by Forager") == shown.count("--> stamps.py")
