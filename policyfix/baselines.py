@@ -32,8 +32,8 @@ class Baseline:
     counts: Mapping[Key, int]
 
     def key(self, finding: Finding) -> Key:
-        path = os.path.relpath(finding.path, self.root).replace(os.sep, "/")
-        return path, finding.symbol, finding.code
+        spot = finding.spot
+        return os.path.relpath(spot.path, self.root).replace(os.sep, "/"), spot.symbol, finding.code
 
     def found(self, result: Result) -> Counter[Key]:
         return Counter(self.key(f) for f in result.findings)

@@ -117,7 +117,9 @@ def check(
     if len(files) > len(given):
         found = [f for f in found if _stems_from(given, (f.subject_path, f.subject), bases)]
     commented = [(files[path], source) for path in python if (source := reader.commented(path)) is not None]
-    result.findings = _screened(found, hearing, screen, commented, is_whole)
+    beyond = {f.elsewhere.path: os.path.abspath(f.elsewhere.path) for f in found if f.elsewhere is not None}
+    beside = [(name, s) for name, p in beyond.items() if (s := reader.commented(Path(p))) is not None]
+    result.findings = _screened(found, hearing, screen, commented, beside, is_whole)
     everything = unread.union(*(part.failures for part in heard), hearing.failures)
     result.problems = sorted(everything, key=lambda p: (p.path, p.line or 0, p.message))
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
@@ -238,7 +240,7 @@ class _Hearing:
         offered: list[Finding] = []
         for finding in findings:
             if finding.elsewhere is not None:
-                reason = f"the code stands in {finding.elsewhere}: check that file too"
+                reason = f"the code stands in {finding.elsewhere.path}: check that file too"
                 offered.append(finding.offered(None, reason))
                 continue
             if sources.is_config(Path(finding.path)):
@@ -286,12 +288,13 @@ def _screened(
     hearing: _Hearing,
     screen: Screen,
     commented: list[tuple[str, sources.Source]],
+    beside: list[tuple[str, sources.Source]],
     is_whole: bool,
 ) -> list[Finding]:
     """What is told of the findings; the rules about suppressions are asked now that it is known."""
     # Where something could not be read, nobody knows what else there is to find.
     ran = frozenset(r.code for r in hearing.rules if is_whole)
-    kept, silencing = screen.suppress(screen.pass_on(findings), commented, ran, hearing.contract)
+    kept, silencing = screen.suppress(screen.pass_on(findings), commented, ran, hearing.contract, beside)
     asked = hearing.offer([finding for file in silencing for finding in hearing.ask(file)])
     told, _ = screen.suppress(screen.pass_on(asked), commented, frozenset(), hearing.contract)
     return sorted(kept + told, key=_place)

@@ -40,6 +40,15 @@ class Fix:
 
 
 @record()
+class Spot:
+    """Where code stands."""
+
+    path: str
+    line: int
+    symbol: str
+
+
+@record()
 class Finding:
     """A defect that is certain. `unfixed` says why no fix is offered."""
 
@@ -55,9 +64,14 @@ class Finding:
     symbol: str  # class or function as written: `Fast`, `Fast.forward`
     subject: str  # the subject that is at fault, and its file
     subject_path: str
-    elsewhere: str | None = None  # the file with the code at fault, where it is not among the checked ones
+    elsewhere: Spot | None = None  # the code at fault, where its file is not among the checked ones
     fix: Fix | None = None
     unfixed: str | None = None
+
+    @property
+    def spot(self) -> Spot:
+        """The code at fault, wherever the finding is shown."""
+        return self.elsewhere or Spot(self.path, self.line, self.symbol)
 
     def offered(self, fix: Fix | None, unfixed: str | None) -> Finding:
         return replace(self, fix=fix, unfixed=unfixed)
@@ -77,7 +91,7 @@ class Finding:
             end_column=span.end_column,
             symbol=place.symbol,
             message=f"{self.message} (in {there}:{self.line})",
-            elsewhere=there,
+            elsewhere=Spot(there, self.line, self.symbol),
         )
 
 

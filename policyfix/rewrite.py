@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -144,10 +144,11 @@ def rewrite(
         result = check(reader=Reader(contract, overlay))
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
-        fixed, gone = _accounted([f for f in before.findings if _key(f) not in remaining], taken)
-        outcome.fixed += (each for each in fixed if each.findings)  # else the next pass tells
-        outcome.gone += gone
         outcome.policies |= {key for key, s in before.subjects.items() if isinstance(s, PolicyClass)}
+        gone = [f for f in before.findings if _key(f) not in remaining]
+        fixed, unclaimed = _accounted(gone, taken, outcome.policies)
+        outcome.fixed += (each for each in fixed if each.findings)  # else the next pass tells
+        outcome.gone += unclaimed
     else:
         raise RewriteError(f"the fixes do not settle after {MAX_PASSES} passes, so nothing is written")
     outcome.left = result
@@ -233,17 +234,20 @@ def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
     return sources.Source(source.path, data, text, source.encoding)
 
 
-def _accounted(gone: Iterable[Finding], taken: list[_Taken]) -> tuple[list[Fixed], list[Finding]]:
+def _accounted(
+    gone: Iterable[Finding], taken: list[_Taken], policies: Collection[tuple[str, str]]
+) -> tuple[list[Fixed], list[Finding]]:
     """What each plan did, and what went though none speaks of it. A finding that no plan was made for went
     with the code that it stood at, else with what was done for the same class, else with the first plan of
     its file."""
     done = [Fixed(each.path, each.plan.fix.title) for each in taken]
     unclaimed = []
     for finding in gone:
+        subject = (finding.subject_path, finding.subject)
         claims = [
             [finding in t.asked for t in taken],
             [t.covers(finding) for t in taken],
-            [any((a.subject_path, a.subject) == (finding.subject_path, finding.subject) for a in t.asked)
+            [subject in policies and any((a.subject_path, a.subject) == subject for a in t.asked)
              for t in taken],
             [t.path == finding.path for t in taken],
         ]  # fmt: skip

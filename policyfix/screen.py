@@ -31,7 +31,7 @@ class Screen:
         return [
             replace(f, severity=self.severities.get(f.code, f.severity))
             for f in findings
-            if f.code not in self._silent_in(f.path)
+            if f.code not in self._silent_in(f.path) | self._silent_in(f.spot.path)
         ]
 
     def _silent_in(self, path: str) -> frozenset[str]:
@@ -44,14 +44,17 @@ class Screen:
         files: Iterable[tuple[str, sources.Source]],
         ran: frozenset[str],
         contract: Contract,
+        beside: Iterable[tuple[str, sources.Source]] = (),
     ) -> tuple[list[Finding], list[SuppressedFile]]:
         """The findings that no comment silences, and the files with such comments. `ran` holds the codes of
-        the rules that have looked at the whole project."""
+        the rules that have looked at the whole project. Files that were not given, but hold code at fault,
+        stand `beside` them: their comments silence, and are not judged."""
         known = {name: rule.code for rule in discover() for name in (rule.code, rule.name)}
         found = list(findings)
         silenced: set[Finding] = set()
         commented: list[SuppressedFile] = []
-        for path, source in files:
+        given = list(files)
+        for path, source in (*given, *beside):
             if suppressions.MARKER not in source.data:
                 continue
             written = suppressions.read(source.text)
@@ -62,11 +65,19 @@ class Screen:
                 if self.require_reason and each.reason is None:
                     continue
                 codes = {known[name] for name in each.names if name in known}
-                hit = [f for f in found if f.path == path and f.code in codes and each.covers(f.line)]
+                hit = [f for f in found if f.code in codes and _is_covered(f, each, path)]
                 silenced.update(hit)
                 used |= {(each, f.code) for f in hit}
+            if (path, source) not in given:
+                continue
             judged = frozenset() if self.is_partial else ran - self._silent_in(path)
             commented.append(
                 SuppressedFile(path, contract, written, known, judged, frozenset(used), self.require_reason)
             )
         return [f for f in found if f not in silenced], commented
+
+
+def _is_covered(finding: Finding, suppression: Suppression, path: str) -> bool:
+    """Whether a comment in a file speaks of a finding where it is shown, or where its code stands."""
+    places = ((finding.path, finding.line), (finding.spot.path, finding.spot.line))
+    return any(where == path and suppression.covers(line) for where, line in places)

@@ -298,6 +298,33 @@ def test_explain_tells_of_agent_configs_and_of_trainers(
     assert f"(in {Path('loop/advantage.py')}:" in trainer["reported"][0]
 
 
+def test_code_in_a_file_that_is_not_checked_is_silenced_where_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(CASES / "tensordict/mutated_observation/bad_only_the_policy_file_is_checked", "agents")
+    cleaning = Path("agents/elsewhere/cleaning.py")
+    (whole,) = report(".", "--select", "PF106")["findings"]
+    assert Path(whole["path"]) == cleaning
+    (moved,) = report("agents/forager.py", "--select", "PF106")["findings"]
+    assert moved["path"] == "agents/forager.py"
+    assert f"(in {cleaning}:{whole['line']})" in moved["message"]
+
+    assert policyfix("baseline", ".", "--select", "PF106").exit_code == 0
+    known = ["--select", "PF106", "--baseline", "policyfix-baseline.json"]
+    assert policyfix("check", "agents/forager.py", *known).exit_code == 0
+
+    text = cleaning.read_text().splitlines()
+    text[whole["line"] - 1] += "  # policyfix: ignore[PF106] -- a copy comes in"
+    Path("policyfix.toml").write_text('per-file-ignores = { "cleaning.py" = ["PF106"] }\n')
+    assert policyfix("check", "agents/forager.py", "--select", "PF106").exit_code == 0
+    Path("policyfix.toml").unlink()
+    assert policyfix("check", "agents/forager.py", "--select", "PF106").exit_code == 1
+    cleaning.write_text("\n".join(text))
+    assert policyfix("check", "agents/forager.py", "--select", "PF106,PF900").exit_code == 0
+    assert policyfix("check", ".", "--select", "PF106,PF900").exit_code == 0
+
+
 def test_rules_lists_every_rule_with_its_fix() -> None:
     document = json.loads(policyfix("rules", "--output-format", "json").stdout)
     assert [row["code"] for row in document["rules"]] == [rule.code for rule in discover()]
