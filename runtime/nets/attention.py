@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..modes import SOUND, Mode
+from .at_hand import is_readable
 
 
 def _check_heads(width: int, num_heads: int, name: str) -> None:
@@ -30,14 +31,17 @@ class _TokenMemory:
 
     def __init__(self, tokens: Tensor, mask: Tensor | None = None) -> None:
         self.tokens, self.mask = tokens, mask
+        self.bias: Tensor | None = None
 
     def read(self, queries: Tensor) -> Tensor:
         rows, _, width = self.tokens.shape
         asked, keys = queries.reshape(rows, -1, width), self.tokens.mT
         if self.mask is None:
             scores = torch.bmm(asked, keys)
-        else:  # of the queries' type, which under autocast is not the tokens'
-            scores = torch.baddbmm(_bias(self.mask, queries.dtype).unsqueeze(1), asked, keys)
+        else:
+            if self.bias is None:  # of the queries' type, which under autocast is not the tokens'
+                self.bias = _bias(self.mask, queries.dtype).unsqueeze(1)
+            scores = torch.baddbmm(self.bias, asked, keys)
         return torch.bmm(scores.softmax(dim=-1), self.tokens).view_as(queries)
 
 
@@ -237,7 +241,9 @@ class LatentCrossAttention(nn.Module):
             memory = _memory(keys, values, self.num_heads, mask)
         empty = None
         if mask is not None and self.mode.unknown_feature_is_padding:
-            empty = mask.all(dim=1)[:, None, None]
+            empty = mask.all(dim=1)
+            if is_readable(empty) and not empty.numpy().any():
+                empty = None
         latents: Tensor = self._q_token
         for depth, layer in enumerate(cast("Iterable[_LatentLayer]", self.layers), start=1):
             if depth == len(self.layers) and self.use_cls_token:
@@ -248,10 +254,10 @@ class LatentCrossAttention(nn.Module):
                     layer.q_proj, self.k_proj, self.v_proj, layer.attn_out_proj, self.num_heads
                 )
             queries = F.linear(layer.norm1(latents), ask)
-            read = F.linear(memory.read(queries.expand(tokens.shape[0], -1, -1)), tell)
+            read = memory.read(queries.expand(tokens.shape[0], -1, -1))
             if empty is not None:
-                read = read.masked_fill(empty, 0.0)
-            latents = latents + (read + layer.attn_out_proj.bias)
+                read = read.masked_fill(empty[:, None, None], 0.0)
+            latents = latents + F.linear(read, tell, layer.attn_out_proj.bias)
             latents = latents + layer.mlp(layer.norm2(latents))
         if self.use_cls_token:
             latents = latents[:, 0]

@@ -75,14 +75,14 @@ class FourierTokenEmbedding(_TokenEmbedding):
         parts = (embeddings, places, embeddings.new_ones(1, 1))
         # A row for each feature, each place, and the value 1.
         rows = torch.block_diag(*parts)  # type: ignore[no-untyped-call]
-        sums = torch.stack([rows.sum(dim=1), rows.square().sum(dim=1)])
-        table = (rows - sums[0].unsqueeze(1) / self.output_dim) * norm.weight
+        moments = torch.stack([rows, rows.square()]).mean(dim=-1)
+        table = (rows - moments[0].unsqueeze(1)) * norm.weight
         # One more row: what `norm` adds to all tokens.
         table = torch.cat([table, norm.bias.unsqueeze(0)])
         if weight is not None:
             table = F.linear(table, weight)
         out: Tensor = _NormalisedSums.apply(  # type: ignore[no-untyped-call]
-            table, sums, tokens.flatten(0, 1).float(), self.output_dim, norm.eps
+            table, moments, tokens.flatten(0, 1).float(), self.output_dim, norm.eps
         )
         return out.view(*tokens.shape[:2], -1)
 
@@ -104,23 +104,27 @@ def _kept_fourier_features(frequencies: tuple[float, ...]) -> Tensor:
 class _NormalisedSums(torch.autograd.Function):
     """Of tokens `[R, 3]` the sums `[R, out]` of rows of a `table` `[514, out]`, divided by their deviation.
 
-    `sums` `[2, 513]`: the sum and the sum of squares of the `width` numbers that each row but the last stands
-    for. The last row is added to all.
+    Row 0 to 255: a feature; 256 to 511: a place; 512: the value 1. The last row is added to all. `moments`
+    `[2, 513]`: the mean and the mean square of the `width` numbers that each row but the last stands for.
     """
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, sums: Tensor, tokens: Tensor, width: int, eps: float) -> Tensor:
-        byte, feature, value = tokens.unbind(-1)
-        one = torch.ones_like(value)
-        parts = torch.stack([feature, byte + 256, 512 * one, 513 * one], dim=1).int()
-        total, squares = F.embedding_bag(parts[:, :2], sums.t().contiguous(), mode="sum").unbind(-1)
-        mean = (total + value) / width
+    def forward(ctx: Any, table: Tensor, moments: Tensor, tokens: Tensor, width: int, eps: float) -> Tensor:
+        value = tokens[:, 2]
+        parts = torch.full((len(tokens), 4), 513, dtype=torch.int32)
+        parts[:, :3] = tokens
+        place, feature, one, _ = parts.unbind(-1)
+        place.add_(256)
+        one.fill_(512)
+        of_rows = moments.t().contiguous()
+        mean, square = of_rows.index_select(0, place).add_(of_rows.index_select(0, feature)).unbind(-1)
+        mean = mean.add(value, alpha=1 / width)
         # The Fourier features of a place differ from one another: nothing is lost in this difference.
-        scale = torch.rsqrt((squares + value * value) / width - mean * mean + eps)
-        factors = torch.stack([scale, scale, scale * value, one], dim=1)
+        variance = square.addcmul(value, value, value=1 / width).addcmul_(mean, mean, value=-1)
+        scale = variance.add_(eps).rsqrt_()
+        factors = torch.stack([scale, scale, scale * value, torch.ones_like(scale)], dim=1)
         out = F.embedding_bag(parts, table, per_sample_weights=factors, mode="sum")
         ctx.save_for_backward(table, parts, factors, mean, out)
-        ctx.width = width
         return out
 
     @staticmethod
@@ -128,7 +132,7 @@ class _NormalisedSums(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         table, parts, factors, mean, out = ctx.saved_tensors
         gradient, scale = gradient.contiguous(), factors[:, 0].contiguous()
-        byte, feature = (parts[:, column].to(torch.uint8).numpy() for column in (1, 0))  # less 256
+        byte, feature = (parts[:, column].to(torch.uint8).numpy() for column in (0, 1))  # less 256
 
         def summed(by: npt.NDArray[np.uint8]) -> Tensor:
             """Gradients times scales of the tokens with each byte, `[256, out]`."""
@@ -142,10 +146,10 @@ class _NormalisedSums(torch.autograd.Function):
         ones = gradient.new_ones(gradient.shape[1])
         of_scale = ((out * gradient) @ ones - gradient @ table[513]) / scale
         of_variance = -0.5 * of_scale * scale**3
-        of_sums = torch.zeros(2, 513)
-        for row, of_one in zip(of_sums, (-2 * mean * of_variance, of_variance), strict=True):
-            row[:256] = torch.from_numpy(np.bincount(feature, of_one.numpy() / ctx.width, minlength=256))
-        return of_table, of_sums, None, None, None
+        of_moments = torch.zeros(2, 513)  # those of features: places are not trained
+        for row, of_one in zip(of_moments, (-2 * mean * of_variance, of_variance), strict=True):
+            row[:256] = torch.from_numpy(np.bincount(feature, of_one.numpy(), minlength=256))
+        return of_table, of_moments, None, None, None
 
 
 class CoordinateTokenEmbedding(_TokenEmbedding):

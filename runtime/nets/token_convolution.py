@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .at_hand import sums_rows
-from .tokens import PADDING, TokenBox, _check_tokens, _offsets
+from .tokens import TokenBox, _check_tokens, _offsets, longest_row
 
 # With fewer the box is filled sooner than the pairs are listed.
 _FEWEST_ROWS = 16
@@ -142,10 +142,8 @@ class _Pairs:
 
     def __init__(self, geometry: _Geometry, observations: Tensor) -> None:
         # policyfix: ignore[PF701] -- on the CPU alone, where to read what is at hand waits for nothing
-        bytes_ = np.ascontiguousarray(observations.numpy())
-        used = bytes_[:, :, 0].min(axis=0, initial=PADDING) != PADDING
-        kept = int(used.nonzero()[0].max(initial=0)) + 1
-        tokens = bytes_.view(_TOKEN)[:, :kept, 0]
+        every = np.ascontiguousarray(observations.numpy()).view(_TOKEN)[..., 0]
+        tokens = every[:, : longest_row(observations)]
         parts = [_pairs(geometry, tokens[row : row + _ROWS]) for row in range(0, len(tokens), _ROWS)]
         counts, picked = zip(*parts, strict=True)
         self.counts = np.concatenate(counts) if len(counts) > 1 else counts[0]

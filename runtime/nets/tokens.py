@@ -28,6 +28,17 @@ def _check_tokens(observations: Tensor) -> None:
         )
 
 
+def longest_row(observations: Tensor) -> int:
+    """The number of leading tokens of `[N, M, 3]` behind which all rows are padding, at least 1.
+
+    M where counting would wait.
+    """
+    if not is_readable(observations):
+        return observations.shape[1]
+    used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
+    return int(used.nonzero()[0].max(initial=0)) + 1
+
+
 def _offsets(num_features: int, width: int, height: int, global_at_centre: bool) -> Tensor:
     """Int64 `[2, 256]`: where a coordinate's cell begins in a box, and where a feature stands in its cell.
 
@@ -188,27 +199,18 @@ class TokenSequence(nn.Module):
         Raises ValueError for observations of another shape or dtype.
         """
         _check_tokens(observations)
-        byte, feature, value = observations.unbind(-1)
+        mask = None if self.mode.rows_keep_their_tokens else observations[..., 0] == PADDING
+        kept = longest_row(observations) if mask is None else self._first_paddings(mask)
+        byte, feature, value = observations[:, :kept].unbind(-1)
         feature = self.feature_id_remap.index_select(0, feature.int().flatten()).view_as(feature)
-        mask = byte == PADDING
-        first = None if self.mode.rows_keep_their_tokens else self._first_paddings(mask)
-        if self.mode.unknown_feature_is_padding:
-            mask = mask | (feature == PADDING)
-        kept = self._longest(mask) if first is None else first
-        return torch.stack([byte, feature, value], dim=-1)[:, :kept], mask[:, :kept]
+        absent = torch.maximum(byte, feature) if self.mode.unknown_feature_is_padding else byte
+        return torch.stack([byte, feature, value], dim=-1), absent == PADDING
 
     @staticmethod
     def _first_paddings(mask: Tensor) -> int:
+        # policyfix: ignore[PF512] -- as the reference does, in its mode alone
         longest = int(mask.to(torch.uint8).argmax(dim=1).max())
         return longest or mask.shape[1]
-
-    @staticmethod
-    def _longest(mask: Tensor) -> int:
-        """The number of leading columns beyond which every row is masked; at least 1."""
-        if not is_readable(mask):
-            return mask.shape[1]
-        columns = mask.all(dim=0).numpy()
-        return max(mask.shape[1] - int(columns[::-1].argmin() if not columns.all() else mask.shape[1]), 1)
 
 
 class TokenValues(nn.Module):
@@ -240,8 +242,9 @@ class TokenValues(nn.Module):
         """
         byte, feature, value = tokens.unbind(-1)
         factors = self._norm_factors.index_select(0, feature.int().flatten()).view(feature.shape)
-        quotient = value / factors
         if self.mode.environment_normalisation:
-            return torch.stack([byte.float(), feature.float(), quotient], dim=-1)
-        whole = quotient.nan_to_num(0.0, 0.0, 0.0).to(torch.int64) & 255
+            normalised = tokens.to(factors.dtype)
+            normalised[..., 2].div_(factors)
+            return normalised
+        whole = (value / factors).nan_to_num(0.0, 0.0, 0.0).to(torch.int64) & 255
         return torch.stack([byte, feature, whole.to(torch.uint8)], dim=-1)
