@@ -243,7 +243,7 @@ class TokenValues(nn.Module):
         byte, feature, value = tokens.unbind(-1)
         factors = self._norm_factors.index_select(0, feature.int().flatten()).view(feature.shape)
         if self.mode.environment_normalisation:
-            normalised = tokens.to(factors.dtype)
+            normalised = tokens.to(factors.dtype, copy=True)
             normalised[..., 2].div_(factors)
             return normalised
         whole = (value / factors).nan_to_num(0.0, 0.0, 0.0).to(torch.int64) & 255

@@ -186,3 +186,10 @@ def test_new_normalisations_take_effect() -> None:
     values = TokenValues(torch.ones(3))
     values.update_normalization_tensor(torch.full((256,), 4.0))
     assert values(rows((at(1, 1), 2, 7)))[0, 0, 2] == 1.75
+
+
+def test_values_that_are_divided_already_stay_as_they_are() -> None:
+    tokens = rows((at(1, 1), 2, 7)).float()
+    before = tokens.clone()
+    assert TokenValues(torch.full((3,), 2.0))(tokens)[0, 0, 2] == 3.5
+    assert torch.equal(tokens, before)
