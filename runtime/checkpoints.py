@@ -188,12 +188,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
     In the latter it may be an entry called `state_dict`, `model_state_dict` or `policy_state_dict`.
     Raises ValueError for anything else.
     """
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return dict(load_file(path))
     try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except ImportError:
+        raise
     except Exception as error:  # whatever is in the file, the answer is one line
         raise ValueError(f"{path} holds no state dict of tensors: {str(error).splitlines()[0]}") from None
     for key in ("state_dict", "model_state_dict", "policy_state_dict"):

@@ -9,10 +9,12 @@ one, and writes it after every update.
 
 import argparse
 import ast
+import difflib
 import json
 import math
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ from .trainer import PPOConfig, Trainer
 
 
 def main(arguments: list[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    """Exits with 2 where something given, or something to be installed, is not there or does not fit."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     device = torch.device(options.device)
     if ranks > 1:
@@ -40,18 +44,13 @@ def main(arguments: list[str] | None = None) -> None:
     rank = dist.get_rank() if ranks > 1 else 0
     torch.manual_seed(options.seed + rank)
 
-    env = _environment(options, options.seed + 1000 * rank)
-    agent: Any = PolicyAgent(env, _agent_config(options.agent), device=device, mode=options.mode)
-    if ranks > 1:
-        agent = DistributedPolicyAgent(agent)
-    features: Any = env
-    agent.initialize_to_environment(
-        features.get_observation_features(), features.action_names, features.max_action_args
-    )
-    trainer = Trainer(agent, env, _config(options.set, env.num_agents), mode=options.mode, device=device)
     checkpoint = Path(options.checkpoint) if options.checkpoint else None
-    if checkpoint is not None and checkpoint.exists():
-        load_checkpoint(trainer, checkpoint)
+    try:
+        trainer = _trainer(options, device, rank, ranks)
+        if checkpoint is not None and checkpoint.exists():
+            load_checkpoint(trainer, checkpoint)
+    except (ImportError, OSError, ValueError) as error:
+        parser.error(str(error))
     while trainer.updates < options.updates:
         began = time.perf_counter()
         (statistics,) = trainer.run(1)
@@ -84,6 +83,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _trainer(options: argparse.Namespace, device: torch.device, rank: int, ranks: int) -> Trainer:
+    env = _environment(options, options.seed + 1000 * rank)
+    agent: Any = PolicyAgent(env, _agent_config(options.agent), device=device, mode=options.mode)
+    if ranks > 1:
+        agent = DistributedPolicyAgent(agent)
+    features: Any = env
+    agent.initialize_to_environment(
+        features.get_observation_features(), features.action_names, features.max_action_args
+    )
+    return Trainer(agent, env, _config(options.set, env.num_agents), mode=options.mode, device=device)
+
+
 def _environment(options: argparse.Namespace, seed: int) -> VectorEnvironment:
     if options.environment == "cue-recall":
         agents = options.agents * options.simulations
@@ -96,10 +107,20 @@ def _environment(options: argparse.Namespace, seed: int) -> VectorEnvironment:
 def _agent_config(name: str) -> dict[str, Any]:
     if name in AGENT_TYPES:
         return {"agent_type": name}
-    config = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+    if not Path(name).exists():
+        raise ValueError(f"--agent: {name} is neither an agent nor a file{_meant(name, AGENT_TYPES)}")
+    try:
+        config = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name} is no YAML: {error}") from error
     if not isinstance(config, dict):
-        raise SystemExit(f"{name} is no agent config: it holds no mapping")
+        raise ValueError(f"{name} is no agent config: it holds no mapping")
     return config
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _config(settings: list[str], agents: int) -> PPOConfig:
@@ -109,8 +130,11 @@ def _config(settings: list[str], agents: int) -> PPOConfig:
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in defaults:
-            raise SystemExit(f"--set {setting}: PPOConfig has no {name!r}")
-        values[name] = value if isinstance(defaults[name], str) else ast.literal_eval(value)
+            raise ValueError(f"--set {setting}: PPOConfig has no {name!r}{_meant(name, defaults)}")
+        try:
+            values[name] = value if isinstance(defaults[name], str) else ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            raise ValueError(f"--set {setting}: {value!r} is no value as Python writes it") from None
     size = 2 * agents * values.get("horizon", defaults["horizon"])
     return PPOConfig(**{"batch_size": size, "minibatch_size": size // 2, **values})
 

@@ -59,15 +59,24 @@ def load_checkpoint(trainer: Trainer, path: str | Path) -> None:
     `trainer` has the same config, a policy of the same architecture and an environment of the same sizes. An
     environment without `load_state_dict()` begins new episodes, and the policy's memory with them.
 
-    Raises ValueError for a file that is no such checkpoint, or of another number of ranks.
+    Raises OSError for a file that cannot be read; ValueError for one that is no such checkpoint, of another
+    number of ranks, or of another policy.
     """
-    content = torch.load(path, map_location=trainer.device, weights_only=True)
+    try:
+        content = torch.load(path, map_location=trainer.device, weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # what the unpickler stumbles over may be anything
+        raise ValueError(f"{path} is no checkpoint: {error!r}") from error
     if not isinstance(content, Mapping) or content.get("format") != FORMAT:
         raise ValueError(f"{path} is no checkpoint of a trainer in format {FORMAT}")
     if len(content["ranks"]) != _world():
         raise ValueError(f"{path} was written by {len(content['ranks'])} ranks, these are {_world()}")
     agent: Any = unwrap(trainer.policy)
-    agent.load_state_dict(content["policy"])
+    try:
+        agent.load_state_dict(content["policy"])
+    except RuntimeError as error:
+        raise ValueError(f"{path} holds another policy than the trainer's: {error}") from error
     if content["original_feature_mapping"] is not None:
         agent.restore_original_feature_mapping(content["original_feature_mapping"])
         features = getattr(trainer.env, "get_observation_features", None)

@@ -137,7 +137,8 @@ def test_the_command_converts_files(suffix: str, tmp_path: Path, capsys) -> None
 def test_the_command_says_in_one_line_what_it_cannot_read(tmp_path: Path, capsys) -> None:
     (tmp_path / "text.pt").write_text("no weights")
     torch.save([1], tmp_path / "list.pt")
-    for name in ("text.pt", "list.pt", "missing.pt"):
+    (tmp_path / "text.safetensors").write_text("no weights")
+    for name in ("text.pt", "list.pt", "missing.pt", "text.safetensors", "missing.safetensors"):
         assert main([str(tmp_path / name), str(tmp_path / "out.pt")]) == 2
         message = capsys.readouterr().err.strip()
         assert name in message
