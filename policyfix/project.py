@@ -264,7 +264,8 @@ class Project:
         self._modules: dict[Path, Module | None] = {}
         self._knowledge: dict[str, Module | None] = {}
         self._classes: dict[int, LinkedClass] = {}
-        self._searched: dict[tuple[str, str], Path | None] = {}
+        self._searched: dict[tuple[str, str], Path | None] = {}  # by module and importing folder
+        self._by_name: dict[str, Path | None] = {}  # by module, wherever it is imported
         self._said: dict[bytes, bool] = {}
         self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
@@ -372,7 +373,7 @@ class Project:
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
         """The project's file that an import reads, without reading it: None where it is none of ours."""
         importer = Path(module.path)
-        found = self.locate("." * binding.level + binding.module, importer)
+        found = self.locate("." * binding.level + binding.module, importer, binding.attribute)
         if found is None and binding.attribute is not None:  # a module of a namespace package
             found = self.locate("." * binding.level + f"{binding.module}.{binding.attribute}", importer)
         return found
@@ -409,7 +410,7 @@ class Project:
         parts = binding.module.split(".") if binding.module else []
         if binding.level:
             return self._relative(binding, module, parts)
-        target = self._absolute(parts, module)
+        target = self._absolute(parts, module, binding.attribute)
         if binding.attribute in (None, "*"):
             return self.external(binding.module) if target is None else ModuleRef(target)
         assert binding.attribute is not None
@@ -420,10 +421,10 @@ class Project:
             return ModuleRef(target)
         return self.external(f"{binding.module}.{binding.attribute}")
 
-    def _absolute(self, parts: list[str], module: Module) -> Module | None:
+    def _absolute(self, parts: list[str], module: Module, attribute: str | None = None) -> Module | None:
         if module.name is not None:  # knowledge files import what is outside
             return None
-        found = self._find(parts, Path(module.path))
+        found = self._find(parts, Path(module.path), attribute)
         return None if found is None else self.module(found)
 
     def _relative(self, binding: ir.Imported, module: Module, parts: list[str]) -> Symbol:
@@ -443,14 +444,15 @@ class Project:
         target = None if found is None else self.module(found)
         return UNRESOLVED if target is None else ModuleRef(target)
 
-    def locate(self, dotted: str, importer: Path) -> Path | None:
-        """The file of a module as an import in another file spells it: `pkg.mod`, `.mod`, `..`."""
+    def locate(self, dotted: str, importer: Path, attribute: str | None = None) -> Path | None:
+        """The file of a module as an import in another file spells it: `pkg.mod`, `.mod`, `..`. `attribute`
+        is what it imports from there."""
         name = dotted.lstrip(".")
         level = len(dotted) - len(name)
         parts = name.split(".") if name else []
         if level:
             return self._at(self._above(importer, level), parts)
-        return self._find(parts, importer)
+        return self._find(parts, importer, attribute)
 
     @staticmethod
     def _above(path: Path, level: int) -> Path:
@@ -465,22 +467,31 @@ class Project:
             self.absent.add(candidate)
         return None
 
-    def _find(self, parts: list[str], importer: Path) -> Path | None:
-        """The file of an absolute import: under a folder above the importing file, else by path suffix."""
+    def _find(self, parts: list[str], importer: Path, attribute: str | None = None) -> Path | None:
+        """The file of an absolute import: under a folder above the importing file, else by path suffix. The
+        `attribute` imported may be a module of a namespace package above the file: that is nearer."""
         folder = importer.absolute().parent
         if not parts or (parts[0] in FOREIGN and parts[0] not in folder.parts):
             return None
+        above = self._above_folder(parts, folder)
+        if above is not None:
+            return above
+        name = ".".join(parts)
+        if name not in self._by_name:
+            by_suffix = self._by_suffix(parts, self._by_module) or self._by_suffix(parts, self._around)
+            self._by_name[name] = by_suffix
+        found = self._by_name[name]
+        if found is None or attribute is None:
+            return found
+        return found if self._above_folder([*parts, attribute], folder) is None else None
+
+    def _above_folder(self, parts: list[str], folder: Path) -> Path | None:
+        """The file of a module that stands in a folder, or in one above it."""
         key = (".".join(parts), str(folder))
         if key not in self._searched:
-            self._searched[key] = self._search(parts, folder)
+            places = (self._at(root, parts) for root in (folder, *folder.parents))
+            self._searched[key] = next(filter(None, places), None)
         return self._searched[key]
-
-    def _search(self, parts: list[str], folder: Path) -> Path | None:
-        for root in (folder, *folder.parents):
-            found = self._at(root, parts)
-            if found is not None:
-                return found
-        return self._by_suffix(parts, self._by_module) or self._by_suffix(parts, self._around)
 
     def _by_suffix(self, parts: list[str], files: _ByLastName) -> Path | None:
         """The only file whose folders, from its own name upwards, are those of the import; a package is its

@@ -151,6 +151,16 @@ def test_source_roots_are_found_by_path_suffix_where_only_one_file_fits(tmp_path
     assert linked(tmp_path, doubled, "tools/m.py", "A").unknown
 
 
+def test_a_module_of_a_namespace_package_above_is_nearer_than_a_package_elsewhere(tmp_path: Path) -> None:
+    files = {
+        "x/parts/base.py": "class Base:\n    def here(self): ...\n",
+        "x/m.py": "from parts import base\nclass A(base.Base): ...",
+        "y/parts/__init__.py": "",
+        "y/parts/base.py": "class Base:\n    def there(self): ...\n",
+    }
+    assert linked(tmp_path, files, "x/m.py", "A").defines("here") is True
+
+
 def test_what_stands_in_a_package_is_no_module_by_its_last_name_alone(tmp_path: Path) -> None:
     files = {
         "src/pkg/util/types.py": "class Base: ...",
