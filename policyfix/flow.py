@@ -60,6 +60,7 @@ from policyfix.values import (
     either,
     forget,
     group,
+    is_keyword,
     is_module,
     is_none,
     is_tensordict,
@@ -67,6 +68,7 @@ from policyfix.values import (
     storage,
     submodules,
 )
+from policyfix.values import keywords as keywords_in
 
 MAX_DEPTH = 24
 MAX_STEPS = 60_000
@@ -908,6 +910,12 @@ class Run:
                 return either(held) if held else UNKNOWN
             case Term(op="each", args=(inner,)):
                 return inner
+            case Term(op="filter", args=(_, inner)):
+                return self._element(inner)
+            case Term(op="reversed" | "sorted" | "iter", args=(inner, *_)):
+                return self._element(inner)
+            case Term(op="itertools.chain", args=(_, *_)):
+                return either(map(self._element, value.args))
             case Term(op="range" | "enumerate" | "zip" | "keys"):
                 if value.op == "enumerate":
                     return group([self.term("count"), self._element(value.args[0])])
@@ -969,6 +977,8 @@ class Run:
                 result = self._eval(value)
                 self._state.names[target.id] = result
                 return result
+            case ir.Lambda(function=function):
+                return Local(function, self._frame.module, self._state.names)
             case ir.Opaque(parts=parts):
                 return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
 
@@ -1165,6 +1175,12 @@ class Run:
                 return self._call_method(receiver, name, positional, keywords, node.span)
             case Thing(kind="instance", cls=cls) if cls is not None:
                 return self._call_instance(callee, cls, positional, keywords, node.span)
+            case Term(op="functools.partial", args=(function, *given)):
+                earlier = [g for g in given if not is_keyword(g)]
+                named = keywords_in(given)
+                self._opened = self._opened or "**" in named
+                named = {name: value for name, value in {**named, **keywords}.items() if name != "**"}
+                return self._apply(function, [*earlier, *positional], named, spread, node)
             case Term(op="attribute", args=(Thing() as owner, Const(value=str(name)))):
                 return self._call_missing(owner, name, arguments, node.span)
             case Term() if callee.op.startswith("new:"):
@@ -1210,10 +1226,32 @@ class Run:
         if found is not None:
             function, owner = found
             self._call_function(function, owner.module, owner, thing, positional, keywords, open_ended=spread)
-        else:  # a dataclass
-            self._state.heap.update({(thing, name): value for name, value in keywords.items()})
-            self._escape(positional, span)
+        else:
+            self._fill(thing, cls, positional, keywords, spread, span)
         return thing
+
+    def _fill(
+        self,
+        thing: Thing,
+        cls: LinkedClass,
+        positional: list[Value],
+        keywords: dict[str, Value],
+        spread: bool,
+        span: ir.Span,
+    ) -> None:
+        """What a dataclass, or a named tuple, is built with."""
+        fields = list(dict.fromkeys(name for base in reversed(cls.linked) for name in base.facts.fields))
+        known = not (spread or cls.is_module or len(positional) > len(fields))
+        given = dict(zip(fields, positional, strict=False)) if known else {}
+        if spread or self._opened:  # any field may be among what is not known
+            given = {name: self.term("attribute", thing, Const(name)) for name in fields} | given
+        self._state.heap.update({(thing, name): value for name, value in {**given, **keywords}.items()})
+        if positional and not given:
+            self._escape(positional, span)
+        found = cls.find("__post_init__")
+        if found is not None:
+            function, owner = found
+            self._call_function(function, owner.module, owner, thing, [], {}, open_ended=True)
 
     def _call_instance(
         self,
@@ -1305,9 +1343,8 @@ class Run:
             self._leave(Ref(External(name)), arguments, span)
             return UNKNOWN
         overwritten = [keywords["out"]] if "out" in keywords else []
-        if positional and (
-            (short.endswith("_") and not short.endswith("__")) or keywords.get("inplace") == Const(True)
-        ):
+        in_place = short.endswith("_") and not short.endswith("__") and not short.startswith("clip_grad_")
+        if positional and (in_place or keywords.get("inplace") == Const(True)):
             overwritten.append(positional[0])
         named = self._named(keywords)
         for target in overwritten:
@@ -1605,6 +1642,8 @@ def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _sp
     thing = Thing("dict")
     source = positional[0] if positional else NONE
     held = {name: value for (owner, name), value in run._state.heap.items() if owner is source}
+    if isinstance(source, (Term, Group)):  # pairs
+        held["*"] = run._item(run._element(source), Const(1))
     for key, value in {**held, **keywords}.items():
         run._state.heap[(thing, key)] = value
     return thing

@@ -41,7 +41,9 @@ from policyfix.values import (
     walk,
 )
 
-HEAD = "import torch\nimport torch.nn as nn\nfrom tensordict import TensorDict\n"
+HEAD = (
+    "from functools import partial\nimport torch\nimport torch.nn as nn\nfrom tensordict import TensorDict\n"
+)
 
 
 def run(forward: str, rest: str = "", head: str = "") -> Trace:
@@ -114,6 +116,9 @@ def attached(trace: Trace) -> bool:
         '(y := td)["k"] = x',
         'a, (b, *c) = 1, (td, 2, 3)\nb["k"] = x',
         'for t in [td]:\n    t["k"] = x',
+        'put = lambda key: td.set(key, x)\nput("k")',
+        "put = partial(self.helper, td)\nput(x)",
+        "put = partial(self.helper, value=x)\nput(into=td)",
     ],
 )
 def test_a_key_is_written_in_every_spelling(forward: str) -> None:
@@ -188,6 +193,8 @@ def test_reads_name_their_key() -> None:
         ("self.kept = state[0] * x", True),
         ("self.kept = tuple(s.detach() for s in state)", False),
         ("self.kept = [s.detach() for s in state]", False),
+        ("self.kept = tuple(map(lambda s: s.detach(), state))", False),
+        ("keep = lambda s: s\nself.kept = keep(state)", True),
         ("self.kept = state[0].data", False),
         ("h, c = state\nh.detach_()\nself.kept = h", False),
         ("self.kept = torch.stack([s.detach() for s in state])", False),
@@ -495,3 +502,20 @@ def test_calls_that_are_not_followed_are_noted() -> None:
 def test_an_entry_of_a_dict_is_told_apart_by_its_name() -> None:
     trace = run('d = {"a": 1, "b": x}\nreturn d.get("c", 2), d.pop("a", 3)')
     assert trace.returned == group([Const(2), Const(1)])
+
+
+@pytest.mark.parametrize(
+    ("made", "held"),
+    [
+        ("Kept(x, 2)", ["x", "2"]),
+        ("Kept(x)", ["x", "7"]),
+        ("Kept(c=3, h=x)", ["x", "3"]),
+        ("Kept(**td)", ["attribute", "attribute"]),
+        ("Kept(*td)", ["attribute", "attribute"]),
+    ],
+)
+def test_what_a_dataclass_is_built_with_comes_before_its_defaults(made: str, held: list[str]) -> None:
+    head = "from dataclasses import dataclass\n@dataclass\nclass Kept:\n    h: object\n    c: int = 7\n"
+    trace = run(f"kept = {made}\nreturn kept.h, kept.c", head=head)
+    assert isinstance(trace.returned, Group)
+    assert [v.op if isinstance(v, Term) else str(v.value) for v in trace.returned.items] == held

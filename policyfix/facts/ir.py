@@ -134,6 +134,11 @@ class Walrus:
 
 
 @record()
+class Lambda:
+    function: FunctionFacts
+
+
+@record()
 class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
@@ -155,6 +160,7 @@ Expr = (
     | Mapping
     | Comprehension
     | Walrus
+    | Lambda
     | Opaque
 )
 
@@ -354,6 +360,7 @@ class ClassFacts:
     functions: tuple[FunctionFacts, ...]  # in source order: a later one of the same name wins
     classes: tuple[ClassFacts, ...]
     attributes: tuple[tuple[str, Expr], ...]  # assigned in the class body
+    fields: tuple[str, ...]  # annotated in the class body: what a dataclass is built with, in that order
     metaclass: Expr | None
     span: Span
 

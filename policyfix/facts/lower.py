@@ -63,6 +63,9 @@ class _Lowering:
         """Definitions of a module or class body, those under `if`, `try`, `with` and loops included."""
         for node in body:
             match node:
+                case ast.AnnAssign(target=ast.Name(id=name)):
+                    members.fields.append(name)
+                    self._collect_simple(node, members)
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     members.functions.append(self._function(node))
                 case ast.ClassDef():
@@ -109,6 +112,7 @@ class _Lowering:
             functions=tuple(members.functions),
             classes=tuple(members.classes),
             attributes=tuple(members.assigned),
+            fields=tuple(members.fields),
             metaclass=next((self._expr(k.value) for k in node.keywords if k.arg == "metaclass"), None),
             span=self._name_span(node),
         )
@@ -126,6 +130,12 @@ class _Lowering:
             body=body,
             span=self._name_span(node),
         )
+
+    def _lambda(self, node: ast.Lambda) -> ir.Expr:
+        qualname = ".".join(self._scope)  # a place in it is one in the function around it
+        body = (ir.Return(self._expr(node.body), self._span(node.body)),)
+        parameters = self._parameters(node.args)
+        return ir.Lambda(ir.FunctionFacts("<lambda>", qualname, parameters, (), body, self._span(node)))
 
     def _parameters(self, node: ast.arguments) -> tuple[ir.Parameter, ...]:
         missing = len(node.posonlyargs) + len(node.args) - len(node.defaults)
@@ -353,6 +363,7 @@ class _Members:
         self.classes: list[ir.ClassFacts] = []
         self.functions: list[ir.FunctionFacts] = []
         self.assigned: list[tuple[str, ir.Expr]] = []
+        self.fields: list[str] = []
         self.patched: list[tuple[str, str]] = []
 
 
@@ -415,7 +426,7 @@ _EXPRESSIONS: dict[type[ast.expr], Callable[[_Lowering, Any], ir.Expr]] = {
     ast.DictComp: _Lowering._dict_comprehension,
     ast.NamedExpr: lambda self, node: ir.Walrus(ir.Name(node.target.id), self._expr(node.value)),
     ast.Starred: lambda self, node: ir.Starred(self._expr(node.value)),
-    ast.Lambda: lambda _self, _node: ir.Opaque(),
+    ast.Lambda: _Lowering._lambda,
 }
 
 _SYMBOLS: dict[type[ast.AST], str] = {

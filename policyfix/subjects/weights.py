@@ -10,7 +10,7 @@ from policyfix.project import External, Found, LinkedClass
 from policyfix.record import record
 from policyfix.subjects.policy import Configured, PolicyClass
 from policyfix.trace import InPlace, Place, Rebound, Store, Trace
-from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, walk
+from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, storage, walk
 
 # Stands for the clip range of a config: a number that no source has.
 RANGE = Const(0.0009765625001)
@@ -20,7 +20,7 @@ _CLAMPS = frozenset(
     "_foreach_clamp_min_ _foreach_clamp_max_ _foreach_minimum_ _foreach_maximum_".split()
 )
 # Arithmetic that a bound may be computed by.
-_NUMBERS = frozenset("- + * / ** float abs min max math.sqrt int".split())
+_NUMBERS = frozenset("- + * / ** float abs min max math.sqrt int detach".split())
 # What iterates over the weights of a module, or over the modules in it.
 _COLLECTIONS = frozenset(
     prefix + name
@@ -28,8 +28,11 @@ _COLLECTIONS = frozenset(
     for name in "parameters named_parameters modules named_modules children named_children".split()
 )
 NEW_PARAMETER = "new:torch.nn.Parameter"
+_WEIGHTS = frozenset([NEW_PARAMETER, "torch.nn.utils.parameters_to_vector"])
+# Detached views of all weights.
+_DETACHED = frozenset(["state_dict", "module.state_dict"])
 # What of a weight is no value of it.
-_SAYING_NO_VALUE = frozenset(".device .dtype .shape =device =dtype size dim numel".split())
+_SAYING_NO_VALUE = frozenset(".device .dtype .shape =device =dtype size dim numel len".split())
 _CUTTING_THE_GRAPH = frozenset("detach item tolist numpy float int".split())
 
 
@@ -63,10 +66,14 @@ def is_as_written(found: Found) -> bool:
 
 
 def changes(trace: Trace) -> Iterator[InPlace | Rebound | Store]:
-    """What a method overwrites or replaces, counters and the like apart."""
-    yield from trace.of(InPlace)
+    """What a method overwrites or replaces, gradients, counters and the like apart."""
+    yield from (change for change in trace.of(InPlace) if not _is_gradient(change.target))
     yield from trace.of(Rebound)
     yield from (store for store in trace.of(Store) if weights_in(store.value, attached=False))
+
+
+def _is_gradient(value: Value) -> bool:
+    return any(isinstance(part, Term) and part.op == ".grad" for part in storage(value))
 
 
 def clamps(trace: Trace) -> Iterator[Clamp | None]:
@@ -129,7 +136,8 @@ def number(bound: Value) -> float | None:
 
 def weights_in(value: Value, attached: bool) -> bool:
     """Whether a value is computed from a weight; with `attached`, so that a gradient reaches it."""
-    return _made_of(value, attached, lambda term: term.op == NEW_PARAMETER or _holds(term))
+    known = _WEIGHTS if attached else _WEIGHTS | _DETACHED
+    return _made_of(value, attached, lambda term: term.op in known or _holds(term))
 
 
 def later_weights_in(value: Value, attached: bool, cls: LinkedClass) -> bool:
@@ -142,7 +150,7 @@ def later_weights_in(value: Value, attached: bool, cls: LinkedClass) -> bool:
             case Term(op="attribute", args=(Thing(), Const(value=str(name)))):
                 return attached and not _is_cut(name, cls)
             case _:
-                return term.op in (NEW_PARAMETER, ".weight", ".bias") or _holds(term)
+                return term.op in _WEIGHTS | {".weight", ".bias"} or _holds(term)
 
     def is_kept_layer(term: Term) -> bool:
         return term.op in (".weight", ".bias")

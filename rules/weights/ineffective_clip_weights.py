@@ -115,5 +115,6 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
 
 
 def _writes(call: Called) -> bool:
-    """Whether a library's function may write to weights that it is given."""
-    return call.name.startswith("torch.nn.utils.")
+    """Whether a library's function may write to weights that it is given: not only to their gradients."""
+    package, _, name = call.name.rpartition(".")
+    return package.startswith("torch.nn.utils") and not name.startswith("clip_grad_")
