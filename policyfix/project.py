@@ -214,12 +214,14 @@ Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
 # A method and the class that defines it.
 Found = tuple[ir.FunctionFacts, LinkedClass]
 
-# An attribute that is given a value: in an assignment, a tuple of targets or a loop; what a comment says
-# counts too. What follows a `=` is no target, but a keyword's value: `f(clip_range=cfg.clip_range, ...)`.
+# An attribute that is given a value, or an item of it: in an assignment, a tuple of targets or a loop; what a
+# comment says counts too. What follows a `=` is no target, but a keyword's value:
+# `f(clip_range=cfg.clip_range, ...)`.
 # A tuple of more than 200 characters may be one of targets.
 _STORE = re.compile(
     rb"\.(?<![^\w.]self\.)(\w++)"
-    rb"(?=[ \t]*+(?:\)?[ \t]*+=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*+=(?!=)|\bin\b)|,[^()=]{200}))"
+    rb"(?=[ \t]*+(?:\[(?:[^\[\]\n]|\[[^\[\]\n]*+\])*+\][ \t]*+)*+"
+    rb"(?:\)?[ \t]*+=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*+=(?!=)|\bin\b)|,[^()=]{200}))"
 )
 # Up to its dot, what it is an attribute of: any name but `self` alone.
 _OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
@@ -291,7 +293,8 @@ class Project:
         return self._modules[path]
 
     def assigns(self, attribute: str) -> bool:
-        """Whether some known file gives `x.attribute` a value, x being another name than `self`."""
+        """Whether some known file gives `x.attribute`, or an item of it, a value, x being another name than
+        `self`."""
         return attribute.encode() in self._assigned
 
     @cached_property

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.trace import CoreCall, InPlace, Store
-from policyfix.values import Const, Term, Value, walk
+from policyfix.values import Const, Term, Value, states_of, walk
 
 
 class AttachedState(Rule[PolicyClass]):
@@ -48,7 +48,10 @@ class AttachedState(Rule[PolicyClass]):
             return
         calls = [call for trace in policy.traces for call in trace.of(CoreCall)]
         reused = {name for call in calls for name in _earlier(call.state)}
+        written = {way for way, store in policy.kept_within if states_of(store.value)}
         for way, store in policy.kept_within:
+            if way in written and not states_of(store.value):  # a list, whose items are written later
+                continue
             if way not in reused or not policy.stays_attached(store) or self._handled(policy, way):
                 continue
             if not policy.is_contract and ("." in way or self._elsewhere(policy, way)):
@@ -90,7 +93,10 @@ class AttachedState(Rule[PolicyClass]):
                 if function.name == "__init__" or function.qualname in own:
                     continue
                 trace = policy.evaluate(function.name)
-                if trace is not None and any(s.attribute == attribute for s in trace.of(Store)):
+                if trace is not None and any(
+                    store.attribute == attribute and store.place.symbol not in own  # a call of forward
+                    for store in trace.of(Store)
+                ):
                     return True
         return False
 
