@@ -255,6 +255,9 @@ class Trainer:
         for store in self.trace.of(InPlace):
             if store.mask == Const(key):
                 yield store.value
+        for call in self.calls:  # of what is not known to be a TensorDict: `td[key] = value` spelled out
+            if call.name == "set" and not call.followed and call.arguments[:1] == (Const(key),):
+                yield from call.arguments[1:2]
 
     def passes_state(self, call: Invocation) -> bool:
         """Whether a forward is given the recurrent state by its caller."""

@@ -12,7 +12,7 @@ class MissingClipCall(Rule[Trainer]):
     ## What it does
     Reports a step of the optimizer of a contract policy that no call of `clip_weights()` follows,
     neither in the trainer nor in what it calls. It is silent where the policy is handed to code that is
-    not known.
+    not known, or run by code that is not.
 
     ## Why it matters
     The policy knows its `clip_range`, but it is the trainer that has to ask. Without the call the range
@@ -52,6 +52,8 @@ class MissingClipCall(Rule[Trainer]):
     def check(self, trainer: Trainer) -> Iterator[Finding]:
         method = trainer.contract.clip_method
         if not trainer.steps or not trainer.is_contract or trainer.clips_itself:
+            return
+        if not trainer.policies:  # others run it: what else they do with it is not seen
             return
         if trainer.weight_clips or trainer.is_called_by_code_that_mentions(method):
             return

@@ -1,0 +1,20 @@
+import torch
+
+
+def train(losses, optimizer, env, buffer, accumulate):
+    """Whether the losses clip the weights is not seen."""
+    for _epoch in range(100):
+        while not buffer.full:
+            observation, group = env.recv()
+            td = buffer.empty_rows(len(observation))
+            td["env_obs"] = observation
+            td.set("training_env_id_start", torch.full(td.batch_size, group))
+            for loss in losses:
+                loss.rollout(td)
+        for index, minibatch in enumerate(buffer.minibatches()):
+            total = sum(loss.train(minibatch) for loss in losses)
+            if index % accumulate == 0:
+                optimizer.zero_grad()
+            total.backward()
+            if (index + 1) % accumulate == 0:
+                optimizer.step()
