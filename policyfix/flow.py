@@ -91,6 +91,8 @@ PLAIN_DECORATORS = frozenset(
         "torch._dynamo.disable",
         "torch.compiler.disable",
         "torch.compile",
+        "torch.jit.script",
+        "torch.jit.script_if_tracing",
         "torch.jit.ignore",
         "torch.jit.export",
         "torch.jit.unused",
@@ -1350,7 +1352,7 @@ class Run:
         for target in overwritten:
             rest = [*positional[1:], *named] if target in positional else [*positional, *named]
             self._overwrite(target, UNKNOWN, "method", span, operation=short, arguments=rest)
-        if any(is_tensordict(a) for a in arguments) and package != "torch":
+        if any(is_tensordict(a) for a in arguments) and package not in ("torch", "einops"):
             self._escape([a for a in arguments if is_tensordict(a)], span)
         result = self._told(self.term(name, *positional, *named))
         if self._no_grad:
