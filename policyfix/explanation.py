@@ -149,7 +149,7 @@ def _class(facts: ir.ClassFacts, module: Module, project: Project, subjects: set
             no_subject = "it has no forward whose source is at hand"
         else:
             no_subject = (
-                "neither it nor a base names a recurrent core or the contract's observation; "
+                "neither it nor a base names a recurrent core, the contract's observation or a padding row; "
                 "policies that use it answer for what it does"
             )
     mro = tuple(_shown(each) for each in cls.mro)

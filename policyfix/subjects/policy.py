@@ -659,8 +659,9 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
 
 
 def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
-    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, or
-    counts actions as the contract does. Everything else is not worth following."""
+    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, counts
+    actions as the contract does, or makes a table with a padding row, which no net that a config names it for
+    would show. Everything else is not worth following."""
     if cls.find(contract.to_index) is not None:
         return True
     if policy_of(cls, contract).is_listed:
@@ -671,6 +672,14 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
         contract.observation_key in ir.words_in(part) or _names_core(part)
         for base in cls.linked
         for part in (base.facts, base.module.facts.assigned)
+    ) or any(makes_padding_row(f) for base in cls.linked for f in base.facts.functions)
+
+
+@cache
+def makes_padding_row(function: ir.FunctionFacts) -> bool:
+    """Whether a function names the padding row of an embedding that it makes."""
+    return "Embedding" in ir.names_in(function) and any(
+        isinstance(node, ir.Argument) and node.keyword == "padding_idx" for node in function.nodes
     )
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policyfix.facts import ir
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.trace import Escape, InPlace, Place, Rebound, Trace
+from policyfix.subjects.policy import makes_padding_row
+from policyfix.trace import Escape, InPlace, Place, Rebound, Store, Trace
 from policyfix.values import Const, Term, argument, walk
 
 
@@ -13,7 +15,8 @@ class RandomPaddingRow(Rule[PolicyClass]):
 
     ## What it does
     Reports an embedding with `padding_idx` whose whole weight is drawn anew where it is made, in the
-    constructor or in a forward that makes it when it is first needed, with no write to it afterwards.
+    constructor, in a method that others call to make the net, or in a forward that makes it when it is first
+    needed, with no write to it afterwards.
 
     ## Why it matters
     torch sets the padding row to zero once, when the module is made, and gives it no gradient. Drawn anew it
@@ -46,7 +49,8 @@ class RandomPaddingRow(Rule[PolicyClass]):
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         said: set[Place] = set()
-        for trace in (policy.building, *policy.traces):  # forward may make the table when it first needs it
+        # forward may make the table when it first needs it
+        for trace in (policy.building, *policy.traces, *_making(policy)):
             for write in trace.of(InPlace):
                 table = _table(write)
                 if table is None or write.place in said or _touched_later(policy, trace, table, write.order):
@@ -57,6 +61,29 @@ class RandomPaddingRow(Rule[PolicyClass]):
                     "draws the padding row too, which was zero and is never trained",
                     policy,
                 )
+
+
+def _making(policy: PolicyClass) -> Iterator[Trace]:
+    """What methods do that make a table, and that only somebody outside of the class calls."""
+    functions = [f for cls in policy.cls.linked for f in cls.facts.functions]
+    if any(makes_padding_row(f) for f in functions if f.name not in ("__init__", "forward")):
+        called = {name for f in functions for name in ir.names_in(f) - {f.name}}
+        for name in dict.fromkeys(f.name for f in functions if f.name not in called):
+            trace = None if name in ("__init__", "forward") else policy.evaluate(name)
+            if trace is not None and not _filled_by_others(policy, trace):
+                yield trace
+
+
+def _filled_by_others(policy: PolicyClass, trace: Trace) -> bool:
+    """Whether a method that others may call next speaks of the weight of a table that a trace makes."""
+    tables = {s.attribute for s in trace.of(Store) if isinstance(s.value, Term) and _pads(s.value)}
+    drawing = {write.place.function for write in trace.of(InPlace)}
+    return any(
+        "weight" in ir.names_in(function) and tables & ir.names_in(function)
+        for cls in policy.cls.linked
+        for function in cls.facts.functions
+        if function not in drawing
+    )
 
 
 _DRAWING = frozenset(
