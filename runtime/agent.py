@@ -109,6 +109,12 @@ class PolicyAgent(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
 
     @property
+    def state_names(self) -> tuple[str, ...]:
+        """What the tensors of the policy's recurrent state are called where they are passed by name."""
+        names: tuple[str, ...] = getattr(self.policy, "state_names", ("lstm_h", "lstm_c"))
+        return names
+
+    @property
     def lstm(self) -> nn.Module | None:
         """The policy's recurrent core, where it is called so."""
         core: nn.Module | None = getattr(self.policy, "lstm", None)

@@ -72,7 +72,7 @@ class ExperienceBuffer:
             for name, field in spec.items()
         }
         self.data = TensorDict(zeros, batch_size=[segments, horizon], device=device)
-        self.states: tuple[Tensor, Tensor] | None = None  # before each segment's first step: [L, segments, H]
+        self.states: dict[str, Tensor] = {}  # by name, before each segment's first step: [L, segments, H]
         self._fields = tuple(spec)
         self._steps: dict[int, int] = {}  # first agent of a group -> steps stored of it
         self._missing = segments * horizon
@@ -86,7 +86,7 @@ class ExperienceBuffer:
         """Begin anew in the first column; what is stored will be overwritten."""
         self._steps.clear()
         self._missing = self.segments * self.horizon
-        for part in self.states or ():
+        for part in self.states.values():
             part.zero_()
 
     def is_full(self, group: slice) -> bool:
@@ -116,30 +116,25 @@ class ExperienceBuffer:
         self._steps[group.start] = self._steps.get(group.start, 0) + 1
         self._missing -= group.stop - group.start
 
-    def store_state(self, group: slice, h: Tensor, c: Tensor) -> None:
-        """Keep the recurrent state (h, c), each `[L, n, H]`, that the group's next segment starts from.
+    def store_state(self, group: slice, state: Mapping[str, Tensor]) -> None:
+        """Keep the recurrent state, by name `[L, n, H]`, that the group's next segment starts from.
 
         Raises ValueError unless a segment is about to begin.
         """
         if not self.begins_segment(group):
             raise ValueError(f"no segment of agents {group.start} to {group.stop - 1} begins here")
-        if self.states is None:
-            layers, _, hidden_size = h.shape
-            shape = (layers, self.segments, hidden_size)
-            self.states = (
-                h.new_zeros(shape, device=self.data.device),
-                c.new_zeros(shape, device=self.data.device),
-            )
         first = self._steps.get(group.start, 0) // self.horizon * self.agents
-        for kept, part in zip(self.states, (h, c), strict=True):
-            kept[:, first + group.start : first + group.stop] = part
+        for name, part in state.items():
+            if name not in self.states:
+                layers, _, hidden_size = part.shape
+                self.states[name] = part.new_zeros(
+                    layers, self.segments, hidden_size, device=self.data.device
+                )
+            self.states[name][:, first + group.start : first + group.stop] = part
 
     def state(self, rows: Tensor) -> dict[str, Tensor | None] | None:
         """The state that the segments `rows`, int64 `[n]`, start from, as `forward` takes it."""
-        if self.states is None:
-            return None
-        h, c = self.states
-        return {"lstm_h": h.index_select(1, rows), "lstm_c": c.index_select(1, rows)}
+        return {name: part.index_select(1, rows) for name, part in self.states.items()} or None
 
     def update(self, rows: Tensor, entries: Mapping[str, Tensor]) -> None:
         """Overwrite fields of the segments `rows`, int64 `[n]`, by `[n, horizon, ...]`, in place."""

@@ -10,6 +10,7 @@ import torch.distributed as dist
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from ..distributed import unwrap
 from ..memory import BOUNDARY_KEYS, ENVIRONMENT_KEY
 from ..modes import Mode, resolve_mode
 from ..policy import OBSERVATION_KEY
@@ -141,7 +142,7 @@ class Trainer:
             if self.mode.segments_start_from_their_state and self.buffer.begins_segment(step.agents):
                 state = _group_state(self.policy, step.agents.start)
                 if state is not None:
-                    self.buffer.store_state(step.agents, *state)
+                    self.buffer.store_state(step.agents, state)
             flags = {"dones": step.dones, "truncateds": step.truncateds}
             starts = (td["dones"] + td["truncateds"]) > 0
             self.policy(td)
@@ -334,17 +335,18 @@ def _memory(policy: Any) -> Any:
     return policy.get_memory() if hasattr(policy, "get_memory") else {}
 
 
-def _group_state(policy: Any, group: int) -> tuple[Tensor, Tensor] | None:
-    """(h, c), each `[L, n, H]`, of an environment group; None where it is new or the policy has no memory.
+def _group_state(policy: Any, group: int) -> dict[str, Tensor] | None:
+    """The state of an environment group, by name `[L, n, H]`; None where it is new, or there is no memory.
 
-    Raises TypeError for a memory that is not group -> (h, c).
+    Raises TypeError for a memory that is not group -> (h, c), or what the policy's `state_names` name.
     """
     memory = _memory(policy)
     if not memory:
         return None
     if isinstance(memory, Mapping) and all(isinstance(key, int) for key in memory):
-        state: tuple[Tensor, Tensor] | None = memory.get(group)
-        return state
+        state = memory.get(group)
+        names = getattr(unwrap(policy), "state_names", ("lstm_h", "lstm_c"))
+        return None if state is None else dict(zip(names, state, strict=True))
     raise TypeError(
         f"{type(policy).__name__}.get_memory() must map environment groups to (h, c), so that segments can "
         "start from their state; switch off segments_start_from_their_state to train them from zeros"

@@ -61,10 +61,11 @@ def test_each_segment_keeps_the_state_it_starts_from() -> None:
         for group in (slice(0, 2), slice(2, 4)):
             if buffer.begins_segment(group):
                 mark = torch.arange(group.start, group.stop) + 10.0 * time
-                buffer.store_state(group, mark.expand(3, 2)[..., None], -mark.expand(3, 2)[..., None])
+                h = mark.expand(3, 2)[..., None]
+                buffer.store_state(group, {"lstm_h": h, "lstm_c": -h})
             else:
                 with pytest.raises(ValueError, match="no segment"):
-                    buffer.store_state(group, torch.zeros(3, 2, 1), torch.zeros(3, 2, 1))
+                    buffer.store_state(group, {"lstm_h": torch.zeros(3, 2, 1)})
             buffer.store(group, step)
     state = buffer.state(torch.tensor([7, 0, 5]))
     assert state["lstm_h"][1, :, 0].tolist() == [23.0, 0.0, 21.0]

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from policyfix.runtime import MaskedGRU, PolicyAgent
 from policyfix.runtime.modes import SOUND
 from policyfix.runtime.training.environment import Step
 from policyfix.runtime.training.trainer import PPOConfig, Trainer, evaluate
@@ -72,6 +73,18 @@ def test_training_sees_the_log_probs_of_the_rollout(agent, task, alignment: str)
     assert kl(replace(SOUND, training_knows_episodes=False)) > 1e-5
     assert kl(replace(SOUND, segments_start_from_their_state=False)) > 1e-5
     assert kl("reference") > 1e-5
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_another_core_trains_from_the_states_of_its_rollout(agent, task, wrapped: bool) -> None:
+    """Those of a GRU are one tensor, and called otherwise."""
+    env = task()
+    policy = agent(env, core=MaskedGRU(16, 16))
+    config = replace(SMALL, learning_rate=0.0, minibatch_size=SMALL.batch_size)
+    trainer = Trainer(PolicyAgent(env, {}, policy) if wrapped else policy, env, config)
+    assert max(abs(update["approx_kl"]) for update in trainer.run(3)) < 1e-7
+    assert list(trainer.buffer.states) == ["gru_h"]
+    assert trainer.buffer.states["gru_h"].any()
 
 
 def test_a_rollout_goes_on_from_the_state_before_the_update(agent, task) -> None:
