@@ -418,11 +418,13 @@ class Project:
             return self.external(binding.module) if target is None else ModuleRef(target)
         assert binding.attribute is not None
         if target is not None:
-            return self.member(ModuleRef(target), binding.attribute)
-        target = self._absolute([*parts, binding.attribute], module)  # a module of a namespace package
-        if target is not None:
-            return ModuleRef(target)
-        return self.external(f"{binding.module}.{binding.attribute}")
+            symbol = self.member(ModuleRef(target), binding.attribute)
+            if symbol is not UNRESOLVED:
+                return symbol
+        inner = self._absolute([*parts, binding.attribute], module)  # a module of a namespace package
+        if inner is not None:
+            return ModuleRef(inner)
+        return UNRESOLVED if target is not None else self.external(f"{binding.module}.{binding.attribute}")
 
     def _absolute(self, parts: list[str], module: Module, attribute: str | None = None) -> Module | None:
         if module.name is not None:  # knowledge files import what is outside
