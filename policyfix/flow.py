@@ -508,9 +508,6 @@ class Run:
                 self._with(node)
             case ir.Try():
                 self._try(node)
-            case ir.Match(subject=subject, cases=cases):
-                with self._guarded_by(self._eval(subject)):
-                    self._paths([*cases, ()])
             case ir.Jump():
                 if self._frame.loops:
                     self._frame.loops[-1].append(self._state.copy())
@@ -685,6 +682,9 @@ class Run:
         if node.operator == "+" and isinstance(old, Thing) and old.kind == "list":
             self._append(old, operand, node.span)
             return
+        if node.operator == "|" and isinstance(old, Thing) and old.kind == "dict":
+            self._call_container(old, "update", [operand], {}, node.span)
+            return
         if any(isinstance(o, Term) for o in options(old)):
             self._overwrite(old, operand, "augmented", node.span)
         self._assign(node.target, self._operate(node.operator, [old, operand]), node.span)
@@ -694,7 +694,12 @@ class Run:
     def _set_attribute(self, owner: Value, name: str, value: Value, span: ir.Span) -> None:
         for option in options(owner):
             if isinstance(option, Thing) and option.kind == "instance":
-                self._keep(option, name, value, span)
+                setter = None if option.cls is None else option.cls.setter(name)
+                if setter is None:
+                    self._keep(option, name, value, span)
+                else:
+                    function, definer = setter
+                    self._call_function(function, definer.module, definer, option, [value], {})
             elif is_tensordict(option):
                 self._write(option, name, value, span)
             elif isinstance(option, Term) and name == "data":
@@ -836,17 +841,25 @@ class Run:
             if "staticmethod" in kinds:
                 return Ref(FunctionRef(function, owner.module))
             return Bound(function, owner, Ref(cls) if "classmethod" in kinds else thing)
+        constant = self._class_constant(cls, name)
+        return self.term("attribute", thing, Const(name)) if constant is None else constant
+
+    def _class_constant(self, cls: LinkedClass, name: str) -> Value | None:
+        """What a class body spells out under a name: a number, a tuple of keys, a table."""
         for base in cls.linked:
             for key, value in reversed(base.facts.attributes):
-                if key == name and isinstance(value, ir.Literal):
-                    return Const(value.value)
-        return self.term("attribute", thing, Const(name))
+                if key == name and _is_spelt_out(value):
+                    return self._eval(value)
+        return None
 
     def _member(self, symbol: Symbol, name: str) -> Value:
         if isinstance(symbol, LinkedClass):
             found = symbol.find(name)
             if found is not None:
                 return Ref(FunctionRef(found[0], found[1].module))
+            table = self._class_constant(symbol, name)
+            if table is not None and not isinstance(table, Const):  # single values are there to be set
+                return table
         project = self._frame.module.project
         member = project.member(symbol, name)
         return UNKNOWN if isinstance(member, Unresolved) else Ref(member)
@@ -898,7 +911,8 @@ class Run:
         """The elements of something of known length."""
         if isinstance(value, Group):
             return list(value.items)
-        return submodules(value)
+        named = self._named_entries(value)
+        return submodules(value) if named is None else [Const(name) for name in named]
 
     def _element(self, value: Value) -> Value:
         """Any element of something that is iterated over."""
@@ -907,9 +921,11 @@ class Run:
         match value:
             case Group(items=items):
                 return either(items)
-            case Thing(kind="list" | "dict"):
+            case Thing(kind="list"):
                 held = [v for (thing, _), v in self._state.heap.items() if thing is value]
                 return either(held) if held else UNKNOWN
+            case Thing(kind="dict"):  # its keys
+                return self._element(self.term("keys", value))
             case Term(op="each", args=(inner,)):
                 return inner
             case Term(op="filter", args=(_, inner)):
@@ -946,7 +962,7 @@ class Run:
                     return either(map(self._uncalled, found.options))
                 return self._uncalled(found)
             case ir.Call():
-                return self._call(node)
+                return self._uncalled(self._call(node))  # `getattr(layer, "weight")`
             case ir.Subscript(value=value, items=items):
                 return self._item(self._eval(value), self._index(items), self._frame.function.span)
             case ir.Slice(parts=parts):
@@ -970,8 +986,10 @@ class Run:
                 thing = Thing("dict")
                 for key, value in zip(keys, values, strict=True):
                     held = self._eval(value)
-                    name = "*" if key is None else _key(self._eval(key))
-                    self._state.heap[(thing, name)] = held
+                    if key is None:
+                        self._pour(held, thing)
+                    else:
+                        self._put(thing, self._eval(key), held)
                 return thing
             case ir.Comprehension():
                 return self._comprehension(node)
@@ -1001,8 +1019,8 @@ class Run:
         symbol = local if local is not None else frame.module.member(name)
         if isinstance(symbol, Unresolved):
             found = frame.module.facts.lookup(name)
-            if isinstance(found, ir.Literal):
-                return Const(found.value)
+            if isinstance(found, _DISPLAYS) and _is_spelt_out(found):
+                return self._eval(found)
             if isinstance(found, ir.Call):  # `logger = logging.getLogger(...)`
                 made = frame.module.resolve(found.function)
                 if isinstance(made, External) and made.name.partition(".")[0] in PURE_PACKAGES:
@@ -1034,10 +1052,24 @@ class Run:
                 self._assign(node.generators[0][0], element, ir.NOWHERE)
                 results.append(self._eval(node.element))
             self._state.names = outer
-            return group(results)
+            return self._dict_of(results) if node.kind == "DictComp" else group(results)
         element = self._eval(node.element)
         self._state.names = outer
-        return self.term("each", element)
+        return self._dict_of([element]) if node.kind == "DictComp" else self.term("each", element)
+
+    def _dict_of(self, pairs: list[Value]) -> Thing:
+        """A dict with these entries."""
+        made = Thing("dict")
+        for pair in pairs:
+            assert isinstance(pair, Group)
+            self._put(made, *pair.items)
+        return made
+
+    def _put(self, made: Thing, key: Value, value: Value) -> None:
+        """An entry of a new dict; those under keys that are not known are kept as one."""
+        place = (made, _key(key))
+        others = [self._state.heap[place]] if place[1] == "*" and place in self._state.heap else []
+        self._state.heap[place] = either([*others, value])
 
     def _operation(self, operator: str, operands: tuple[ir.Expr, ...]) -> Value:
         if operator in ("and", "or"):
@@ -1059,6 +1091,11 @@ class Run:
     def _operate(self, operator: str, values: list[Value]) -> Value:
         if operator == "+" and all(isinstance(v, Group) for v in values):
             return group(i for v in values if isinstance(v, Group) for i in v.items)
+        if operator == "|" and all(isinstance(v, Thing) and v.kind == "dict" for v in values):
+            merged = Thing("dict")
+            for value in values:
+                self._pour(value, merged)
+            return merged
         if operator == "*" and isinstance(values[0], Group):  # `[None] * layers`
             repeated = Thing("list")
             self._state.heap[(repeated, "*")] = either(values[0].items)
@@ -1107,6 +1144,8 @@ class Run:
             return self._super()
         if isinstance(function, ir.Attribute):
             callee = self._get_attribute(self._eval(function.value), function.name)
+        elif isinstance(function, ir.Call):
+            callee = self._call(function)
         else:
             callee = self._eval(function)
         positional: list[Value] = []
@@ -1139,6 +1178,20 @@ class Run:
         if not isinstance(value, Thing):
             return {}
         return {k: v for (thing, k), v in self._state.heap.items() if thing is value and k != "*"}
+
+    def _pour(self, source: Value, target: Thing) -> None:
+        """What a dict holds, a new one holds too: `{**source}`, `dict(source)`, `source | other`."""
+        held = {name: value for (thing, name), value in self._state.heap.items() if thing is source}
+        if not isinstance(source, Thing) and source != NONE:
+            held = {"*": source}
+        self._state.heap.update({(target, name): value for name, value in held.items()})
+
+    def _unnamed(self, source: Value) -> Iterable[Value]:
+        """What a dict, or pairs, may hold under keys that are not known."""
+        if isinstance(source, Thing):
+            return [v for (thing, k), v in self._state.heap.items() if thing is source and k == "*"]
+        pairs = self._elements(source) or ([] if source == NONE else [self._element(source)])
+        return [self._item(pair, Const(1)) for pair in pairs]
 
     def _super(self) -> Value:
         frame = next((f for f in reversed(self._stack) if f.owner is not None), None)
@@ -1337,8 +1390,8 @@ class Run:
             source = positional[0] if positional else keywords.get("source", NONE)
             for key, value in self._entries(source).items():
                 self._write(created, key, value, span)
-            if isinstance(source, (Unknown, Term)):
-                self._write(created, None, source, span)
+            for value in self._unnamed(source):
+                self._write(created, None, value, span)
             return created
         package = name.partition(".")[0]
         if package not in PURE_PACKAGES and "." in name:
@@ -1423,6 +1476,8 @@ class Run:
             self._change_list(receiver, name, positional, span)
             return UNKNOWN
         if isinstance(receiver, Const):
+            if receiver == NONE and self._absent:  # of what `get` did not find: that raises
+                self._state.alive = False
             return UNKNOWN
         self._leave(Method(receiver, name), [*positional, *keywords.values()], span)
         return UNKNOWN
@@ -1451,15 +1506,21 @@ class Run:
             self._append(thing, positional[-1] if positional else UNKNOWN, span)
             return NONE
         if name == "update":
-            for key, value in {**self._entries(positional[0] if positional else NONE), **keywords}.items():
+            source = positional[0] if positional else NONE
+            for key, value in {**self._entries(source), **keywords}.items():
                 self._set_item(thing, Const(key), value, span)
+            for value in self._unnamed(source):
+                self._append(thing, value, span)
             return NONE
         if name == "copy":
             copied = Thing(thing.kind)
             self._state.heap.update({(copied, k): v for (t, k), v in self._state.heap.items() if t is thing})
             return copied
         if name in ("values", "items"):
-            element = self._element(thing)
+            named = self._named_entries(thing)
+            if named is not None and name == "items":
+                return group(group((Const(k), v)) for k, v in named.items())
+            element = either(v for (t, _), v in self._state.heap.items() if t is thing)
             count = self.term("count")
             return self.term("each", element if name == "values" else group([count, element]))
         if name == "clear":
@@ -1469,6 +1530,13 @@ class Run:
         if name == "keys":
             return self.term("keys", thing)
         return UNKNOWN
+
+    def _named_entries(self, value: Value) -> dict[str, Value] | None:
+        """What a dict holds, where all of its keys are known."""
+        if not isinstance(value, Thing) or value.kind != "dict":
+            return None
+        held = {name: v for (thing, name), v in self._state.heap.items() if thing is value}
+        return held if held and "*" not in held and len(held) <= MAX_ALTERNATIVES else None
 
     def _held(self, thing: Thing, index: Value) -> list[Value]:
         """What `thing[index]` may be: under a name only what is kept under it, or under a computed one."""
@@ -1509,6 +1577,15 @@ class Run:
             return self._told(self.term(f"tensordict.{name}", td, *arguments))
         self._escape([td, *arguments], span)
         return UNKNOWN
+
+
+_DISPLAYS = (ir.Literal, ir.Sequence, ir.Mapping)
+
+
+def _is_spelt_out(node: ir.Expr) -> bool:
+    """Whether an expression is a literal, or a display of literals that is not there to be filled."""
+    empty = node in (ir.Mapping((), ()), ir.Sequence("list", ()), ir.Sequence("set", ()))
+    return not empty and all(isinstance(part, _DISPLAYS) for part in ir.nodes(node))
 
 
 def _is_bool(value: Value) -> bool:
@@ -1643,10 +1720,12 @@ def _type(run: Run, positional: list[Value], _keywords: dict[str, Value], _span:
 def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _span: ir.Span) -> Value:
     thing = Thing("dict")
     source = positional[0] if positional else NONE
-    held = {name: value for (owner, name), value in run._state.heap.items() if owner is source}
-    if isinstance(source, (Term, Group)):  # pairs
-        held["*"] = run._item(run._element(source), Const(1))
-    for key, value in {**held, **keywords}.items():
+    if isinstance(source, Thing):
+        run._pour(source, thing)
+    else:
+        for value in run._unnamed(source):
+            run._put(thing, UNKNOWN, value)
+    for key, value in keywords.items():
         run._state.heap[(thing, key)] = value
     return thing
 

@@ -178,6 +178,10 @@ class LinkedClass:
                 return function, cls
         return None
 
+    def setter(self, name: str) -> tuple[ir.FunctionFacts, LinkedClass] | None:
+        """The setter of a property of that name, with the class that defines it."""
+        return next(((f, cls) for cls in self.linked if (f := cls.facts.setter(name)) is not None), None)
+
     def defines(self, name: str) -> bool | None:
         """Whether instances answer to a name through their class: yes, no, or unknown (None)."""
         if any(

@@ -248,13 +248,6 @@ class Try:
 
 
 @record()
-class Match:
-    subject: Expr
-    cases: tuple[tuple[Stmt, ...], ...]
-    span: Span
-
-
-@record()
 class Delete:
     targets: tuple[Expr, ...]
     span: Span
@@ -304,7 +297,6 @@ Stmt = (
     | Loop
     | With
     | Try
-    | Match
     | Delete
     | Import
     | Share
@@ -365,10 +357,22 @@ class ClassFacts:
     span: Span
 
     def function(self, name: str) -> FunctionFacts | None:
-        return next((f for f in reversed(self.functions) if f.name == name), None)
+        return next((f for f in reversed(self.functions) if f.name == name and not _sets(f)), None)
+
+    def setter(self, name: str) -> FunctionFacts | None:
+        """What runs where a property of that name is given a value."""
+        return next((f for f in reversed(self.functions) if f.name == name and _sets(f) == "setter"), None)
 
     def defines(self, name: str) -> bool:
         return self.function(name) is not None or any(key == name for key, _ in self.attributes)
+
+
+def _sets(function: FunctionFacts) -> str | None:
+    """Whether a function is the "setter" or the "deleter" of a property: a second one of the same name."""
+    for decorator in function.decorators:
+        if isinstance(decorator, Attribute) and decorator.name in ("setter", "deleter"):
+            return decorator.name
+    return None
 
 
 # The fields of every kind of node that can hold others.

@@ -213,8 +213,39 @@ class _Lowering:
         )
 
     def _match(self, node: ast.Match) -> ir.Stmt:
-        cases = tuple(self._block(case.body) for case in node.cases)
-        return ir.Match(self._expr(node.subject), cases, self._span(node))
+        """A match is lowered to the chain of tests that it stands for."""
+        subject, span = ir.Name("match subject"), self._span(node)  # no source spells a name so
+        chain: tuple[ir.Stmt, ...] = ()
+        for case in reversed(node.cases):
+            test, bound = self._pattern(case.pattern, subject)
+            if case.guard is not None:
+                guard = self._expr(case.guard)
+                test = guard if test == _ALWAYS else ir.Operation("and", (test, guard))
+            body = (*(ir.Assign((target,), value, span) for target, value in bound), *self._block(case.body))
+            chain = body if test == _ALWAYS else (ir.If(test, body, chain, span),)
+        return ir.If(_ALWAYS, (ir.Assign((subject,), self._expr(node.subject), span), *chain), (), span)
+
+    def _pattern(
+        self, pattern: ast.pattern, subject: ir.Expr
+    ) -> tuple[ir.Expr, list[tuple[ir.Expr, ir.Expr]]]:
+        """What a pattern tests, and the names that it binds."""
+        match pattern:
+            case ast.MatchAs(pattern=inner, name=name):
+                test, bound = (_ALWAYS, []) if inner is None else self._pattern(inner, subject)
+                return test, [*bound, *([] if name is None else [(ir.Name(name), subject)])]
+            case ast.MatchSingleton(value=value):
+                return ir.Comparison(subject, ("is",), (ir.Literal(value),)), []
+            case ast.MatchValue(value=expr):
+                return ir.Comparison(subject, ("==",), (self._expr(expr),)), []
+            case ast.MatchOr(patterns=patterns):
+                tests = [self._pattern(p, subject)[0] for p in patterns]
+                return reduce(lambda one, other: ir.Operation("or", (one, other)), tests), []
+            case ast.MatchSequence(patterns=[*patterns]) if all(map(_is_capture, patterns)):
+                names = tuple(ir.Name(getattr(p, "name", None) or "_") for p in patterns)
+                return ir.Opaque((subject,)), [(ir.Sequence("tuple", names), subject)]
+            case _:
+                inside = [getattr(p, "name", None) or getattr(p, "rest", None) for p in ast.walk(pattern)]
+                return ir.Opaque((subject,)), [(ir.Name(n), ir.Opaque((subject,))) for n in inside if n]
 
     def _assign(self, node: ast.Assign) -> ir.Stmt:
         return ir.Assign(self._exprs(node.targets), self._expr(node.value), self._span(node))
@@ -353,6 +384,13 @@ class _Lowering:
             return ir.Span(whole.line, whole.column, whole.line, whole.column + 1)
         start = keyword.end() + 1
         return ir.Span(whole.line, start, whole.line, start + len(node.name))
+
+
+_ALWAYS = ir.Literal(True)
+
+
+def _is_capture(pattern: ast.pattern) -> bool:
+    return isinstance(pattern, ast.MatchAs) and pattern.pattern is None
 
 
 class _Members:

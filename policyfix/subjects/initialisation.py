@@ -123,7 +123,8 @@ def _holds(policy: PolicyClass, target: Value, layer: Term, order: int) -> bool:
             return True
         if isinstance(part, Term) and part.op in _OF_A_MODULE:
             things = [o for o in options(part.args[0]) if isinstance(o, Thing)]
-            return any(layer in _layers(policy, thing, order) for thing in things)
+            if things:  # else it is a torch module, which the walk comes to
+                return any(layer in _layers(policy, thing, order) for thing in things)
     return False
 
 

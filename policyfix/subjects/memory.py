@@ -24,6 +24,7 @@ from policyfix.values import (
     options,
     parts,
     state_part,
+    storage,
     walk,
 )
 
@@ -109,12 +110,24 @@ def keys_in(value: Value) -> frozenset[str]:
     return frozenset(found)
 
 
+def _keys_behind(value: Value, trace: Trace) -> frozenset[str]:
+    """Keys of the TensorDict that a value is computed from, what is written into its tensors included:
+    `ended.logical_or_(td["truncateds"])`."""
+    found = keys_in(value)
+    made_of = set(walk(value, lambda term: term.op != "core"))
+    for write in trace.of(InPlace):
+        if not made_of.isdisjoint(storage(write.target)):
+            written = (write.value, *write.arguments, *(() if write.mask is None else (write.mask,)))
+            found = found.union(*map(keys_in, written))
+    return found
+
+
 def zeroed_by(policy: PolicyClass, piece: Piece, key: str, trace: Trace | None = None) -> bool | None:
     """Whether an entry of the TensorDict decides which rows of a kept piece start afresh, in a rollout: as a
     mask of the piece or of what is stored, in an in-place write, or (unknown) by way of a branch or of
     something that is not understood."""
     trace = policy.rollout if trace is None else trace
-    if any(key in keys_in(value) for value in _masked(policy, piece, trace)):
+    if any(key in _keys_behind(value, trace) for value in _masked(policy, piece, trace)):
         return True
     decided = [e.test for e in trace.of(Branch)] + [e.value for e in trace.of(Escape)]
     return None if any(key in _deciding(value) for value in decided) else False

@@ -486,10 +486,11 @@ class PolicyClass:
                 continue
             seen.add(current)
             yield current
-            for part in walk(current, enter):
-                if isinstance(part, Thing) and part is not self.instance and part not in seen:
-                    seen.add(part)
-                    todo += [v for (t, _), v in self.rollout.heap.items() if t is part]
+            if isinstance(current, Thing):
+                held = [] if current is self.instance else self.rollout.heap.items()
+                todo += [v for (t, _), v in held if t is current]
+            else:
+                todo += [part for part in walk(current, enter) if isinstance(part, Thing)]
 
     @cached_property
     def kept_states(self) -> tuple[Store, ...]:

@@ -62,7 +62,7 @@ def calls(tree: object) -> list[str]:
         ("with (\n    c() as a,\n):\n    pass", ir.With),
         ("try:\n    c()\nexcept E:\n    pass", ir.Try),
         ("try:\n    c()\nexcept* E:\n    pass", ir.Try),
-        ("match c():\n    case _: pass", ir.Match),
+        ("match c():\n    case _: pass", ir.If),
         ("del x[0]", ir.Delete),
         ("import a.b", ir.Import),
         ("global x, y", ir.Share),
@@ -76,6 +76,36 @@ def test_every_statement_is_lowered_with_what_it_does(source: str, kind: type) -
     (statement,) = body(source)
     assert isinstance(statement, kind)
     assert ("c" in calls(statement)) == ("c()" in source)
+
+
+def test_a_match_is_the_chain_of_tests_that_it_stands_for() -> None:
+    source = """
+match x:
+    case None: a()
+    case 1 | "b" if y: b()
+    case (p, q): c()
+    case Point(x=0, y=v): d()
+    case other: e()
+"""
+    (whole,) = body(source)
+    assign, first = whole.body
+    subject = assign.targets[0]
+    assert first.test == ir.Comparison(subject, ("is",), (ir.Literal(None),))
+    (second,) = first.orelse
+    either = ir.Operation(
+        "or",
+        (
+            ir.Comparison(subject, ("==",), (ir.Literal(1),)),
+            ir.Comparison(subject, ("==",), (ir.Literal("b"),)),
+        ),
+    )
+    assert second.test == ir.Operation("and", (either, ir.Name("y")))
+    (third,) = second.orelse
+    assert third.body[0].targets == (ir.Sequence("tuple", (ir.Name("p"), ir.Name("q"))),)
+    (fourth,) = third.orelse
+    assert fourth.body[0].targets == (ir.Name("v"),)
+    assert fourth.orelse[0].targets == (ir.Name("other"),)
+    assert fourth.orelse[0].value == subject
 
 
 @pytest.mark.parametrize("source", ["pass", "a: int"])
