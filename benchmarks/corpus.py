@@ -52,8 +52,8 @@ class Repository:
     name: str
     commit: str
     silent: bool
-    blind: bool
     labels: tuple[Label, ...]
+    blind: bool = False  # labelled before any rule had seen it
 
     @property
     def folder(self) -> str:
@@ -86,7 +86,7 @@ def read(path: Path = LABELS) -> Iterator[Repository]:
             for row in entry["classes"]
         )
         silent, blind = entry.get("rest") == "silent", entry.get("blind", False)
-        yield Repository(entry["repository"], entry["commit"], silent, blind, labels)
+        yield Repository(entry["repository"], entry["commit"], silent, labels, blind)
 
 
 def checkout(repository: Repository, folder: Path) -> None:
