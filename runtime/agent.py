@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from . import actions as codec
 from .modes import Mode, resolve_mode
 from .policy import OBSERVATION_KEY
-from .training.experience import Field
+from .training.experience import Field, observation_field
 
 # `agent_type` of a config -> the class in `policies`. A config with `components` is a graph instead.
 AGENT_TYPES = {
@@ -94,7 +94,8 @@ class PolicyAgent(nn.Module):
         super().__init__()
         self.config = dict(config)
         self.mode = resolve_mode(mode)
-        self.obs_shape = tuple(int(size) for size in env.single_observation_space.shape)
+        self._observation_field = observation_field(env.single_observation_space)
+        self.obs_shape = self._observation_field.shape
         self.policy: Any = build_policy(env, config, self.mode) if policy is None else policy
         self.to(device)
         clips = float(self.config.get("clip_range") or 0.0) > 0
@@ -242,8 +243,8 @@ class PolicyAgent(nn.Module):
         self.original_feature_mapping = None if mapping is None else dict(mapping)
 
     def get_agent_experience_spec(self) -> dict[str, Field]:
-        """What the trainer must store for training forwards: the observations, uint8."""
-        return {OBSERVATION_KEY: Field(self.obs_shape, torch.uint8)}
+        """What the trainer must store for training forwards: the observations."""
+        return {OBSERVATION_KEY: self._observation_field}
 
     # Delegation.
 

@@ -181,6 +181,11 @@ class RecurrentPolicy(nn.Module):
         )
 
         space = getattr(env, "single_action_space", None)
+        if (dimensions := len(getattr(space, "nvec", ()))) not in (0, 2):
+            raise ValueError(
+                f"actions of {dimensions} dimensions are not supported: single_action_space must be Discrete "
+                "or MultiDiscrete of (type, argument)"
+            )
         self._discrete_actions = (
             None if space is None or hasattr(space, "nvec") else getattr(space, "n", None)
         )

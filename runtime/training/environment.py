@@ -8,7 +8,7 @@ from torch import Tensor
 class Step(NamedTuple):
     """What `n` agents have come to."""
 
-    observations: Tensor  # uint8 [n, *obs_shape]
+    observations: Tensor  # [n, *obs_shape], of the space's dtype: uint8 for tokens
     rewards: Tensor  # float32 [n], for their last actions
     dones: Tensor  # bool [n], the episode ended; at which observation, the trainer's `alignment` says
     truncateds: Tensor  # bool [n], the episode was cut off
@@ -22,7 +22,7 @@ class VectorEnvironment(Protocol):
     """
 
     num_agents: int
-    single_observation_space: Any  # Box uint8, has `shape`
+    single_observation_space: Any  # Box: has `shape`, and `dtype` where that is not uint8
     single_action_space: Any  # Discrete (`n`) or MultiDiscrete (`nvec`) of (type, argument)
 
     def recv(self) -> Step:

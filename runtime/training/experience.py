@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from tensordict import TensorDict
@@ -14,6 +15,15 @@ class Field:
 
     shape: tuple[int, ...]
     dtype: torch.dtype
+
+
+def observation_field(space: Any) -> Field:
+    """What is stored of an observation: the shape and dtype of its space, uint8 where that names none."""
+    name = str(getattr(space, "dtype", None) or "uint8").removeprefix("torch.")  # numpy's or torch's
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise ValueError(f"single_observation_space has the dtype {name}, which torch does not know")
+    return Field(tuple(int(size) for size in space.shape), dtype)
 
 
 def experience_spec(agent: Mapping[str, Field], action: Field) -> dict[str, Field]:
@@ -102,7 +112,7 @@ class ExperienceBuffer:
 
         Raises:
             KeyError: a field is missing, named.
-            ValueError: the group's segments are full already.
+            ValueError: the group's segments are full already, or floats are given for a field of integers.
         """
         if self.is_full(group):
             raise ValueError(f"the segments of agents {group.start} to {group.stop - 1} are full")
@@ -112,6 +122,12 @@ class ExperienceBuffer:
             if name not in step:
                 raise KeyError(f"the step has no {name!r}; it has {', '.join(map(str, step.keys()))}")
             stored = self.data[name][rows, column]
+            keeps_fractions = stored.is_floating_point() or stored.dtype is torch.bool  # flags have none
+            if step[name].is_floating_point() and not keeps_fractions:
+                raise ValueError(
+                    f"{name!r} is {step[name].dtype}, but stored as {stored.dtype}, without its fractions: "
+                    "the environment's space, or the agent's experience spec, names another dtype"
+                )
             stored.copy_(step[name].reshape(stored.shape))
         self._steps[group.start] = self._steps.get(group.start, 0) + 1
         self._missing -= group.stop - group.start

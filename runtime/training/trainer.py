@@ -16,7 +16,14 @@ from ..modes import Mode, resolve_mode
 from ..policy import OBSERVATION_KEY
 from .advantage import Alignment, advantages, transitions
 from .environment import Step, VectorEnvironment
-from .experience import ExperienceBuffer, Field, experience_spec, importance_weights, segment_probabilities
+from .experience import (
+    ExperienceBuffer,
+    Field,
+    experience_spec,
+    importance_weights,
+    observation_field,
+    segment_probabilities,
+)
 from .loss import normalise, ppo_loss
 from .optimizer import JointOptimizer, build_optimizer
 
@@ -324,7 +331,7 @@ def _agent_spec(policy: Any, env: VectorEnvironment) -> Mapping[str, Field]:
     if own is not None:
         spec: Mapping[str, Field] = own()
         return spec
-    return {OBSERVATION_KEY: Field(tuple(env.single_observation_space.shape), torch.uint8)}
+    return {OBSERVATION_KEY: observation_field(env.single_observation_space)}
 
 
 def _action_field(space: Any) -> Field:

@@ -378,6 +378,8 @@ def test_unsupported_nets_and_spaces_are_refused(policy, env, net) -> None:
         policy(wrapped)
     with pytest.raises(ValueError, match="single_observation_space"):
         policy(env=env(single_observation_space=None))
+    with pytest.raises(ValueError, match="actions of 3 dimensions are not supported"):
+        policy(env=env(single_action_space=type("Three", (), {"nvec": (2, 2, 2)})()))
 
 
 # --- weights, checkpoints, memory --------------------------------------------------------------------------

@@ -1,3 +1,6 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
@@ -6,6 +9,7 @@ from policyfix.runtime.training.experience import (
     Field,
     experience_spec,
     importance_weights,
+    observation_field,
     segment_probabilities,
 )
 
@@ -36,7 +40,7 @@ def test_segments_are_the_agents_stretches_of_time() -> None:
 
 def test_a_fast_group_waits_and_overwrites_nothing() -> None:
     buffer = ExperienceBuffer(SPEC, segments=4, horizon=2, agents=4)
-    step = {"env_obs": torch.ones(2, 2), "rewards": torch.ones(2)}
+    step = {"env_obs": torch.ones(2, 2).byte(), "rewards": torch.ones(2)}
     for _ in range(2):
         buffer.store(slice(2, 4), step)
     assert buffer.is_full(slice(2, 4))
@@ -56,7 +60,7 @@ def test_an_update_is_kept() -> None:
 def test_each_segment_keeps_the_state_it_starts_from() -> None:
     buffer = ExperienceBuffer(SPEC, segments=8, horizon=2, agents=4)
     assert buffer.state(torch.tensor([0])) is None
-    step = {"env_obs": torch.ones(2, 2), "rewards": torch.ones(2)}
+    step = {"env_obs": torch.ones(2, 2).byte(), "rewards": torch.ones(2)}
     for time in range(4):
         for group in (slice(0, 2), slice(2, 4)):
             if buffer.begins_segment(group):
@@ -72,10 +76,32 @@ def test_each_segment_keeps_the_state_it_starts_from() -> None:
     assert state["lstm_c"][2, :, 0].tolist() == [-23.0, 0.0, -21.0]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "stored"),
+    [
+        (None, torch.uint8),
+        (np.dtype("float32"), torch.float32),
+        (torch.int16, torch.int16),
+        (np.dtype("bool"), torch.bool),
+    ],
+)
+def test_observations_are_stored_as_their_space_says(dtype: object, stored: torch.dtype) -> None:
+    space = SimpleNamespace(shape=(np.int64(2),), dtype=dtype)
+    assert observation_field(space) == Field((2,), stored)
+
+
+def test_fractions_are_not_dropped_in_silence() -> None:
+    buffer = ExperienceBuffer({"env_obs": Field((2,), torch.uint8)}, segments=2, horizon=2, agents=2)
+    with pytest.raises(ValueError, match=r"'env_obs' is torch.float32, but stored as torch.uint8"):
+        buffer.store(slice(0, 2), {"env_obs": torch.full((2, 2), 0.5)})
+    with pytest.raises(ValueError, match="dtype object"):
+        observation_field(SimpleNamespace(shape=(2,), dtype=np.dtype(object)))
+
+
 def test_a_step_that_lacks_a_field_is_an_error_that_names_it() -> None:
     buffer = ExperienceBuffer(SPEC, segments=2, horizon=2, agents=2)
     with pytest.raises(KeyError, match="the step has no 'rewards'; it has env_obs"):
-        buffer.store(slice(0, 2), {"env_obs": torch.ones(2, 2)})
+        buffer.store(slice(0, 2), {"env_obs": torch.ones(2, 2).byte()})
 
 
 @pytest.mark.parametrize(
