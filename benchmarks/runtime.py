@@ -269,11 +269,10 @@ class _Missing(types.ModuleType):
         return type(name, (), {})
 
 
-def metta_policy(tree: Path, name: str) -> nn.Module:
-    """The hand-written policy `name` of the checkout `tree`."""
-    roots = [str(tree / package / "src") for package in ("agent", "common", "mettagrid")]
+def metta_module(tree: Path, module: str) -> types.ModuleType:
+    """A module of the checkout `tree`. Packages that it imports and that are not there are stood in for."""
+    roots = [*(str(tree / package / "src") for package in ("agent", "common", "mettagrid")), str(tree)]
     sys.path += [root for root in roots if root not in sys.path]
-    module = "metta.agent.pytorch." + re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
     while module not in sys.modules:
         try:
             importlib.import_module(module)
@@ -281,8 +280,15 @@ def metta_policy(tree: Path, name: str) -> nn.Module:
             if error.name is None or error.name.split(".")[0] in ("metta", "torch"):
                 raise
             sys.modules[error.name] = _Missing(error.name)
+    return sys.modules[module]
+
+
+def metta_policy(tree: Path, name: str) -> nn.Module:
+    """The hand-written policy `name` of the checkout `tree`."""
+    file = re.sub("(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    module = metta_module(tree, f"metta.agent.pytorch.{file}")
     env = environment()
-    policy: Any = getattr(sys.modules[module], name)(env)
+    policy: Any = getattr(module, name)(env)
     pairs = [(kind, value) for kind, most in enumerate(MAXIMA) for value in range(most + 1)]
     policy.cum_action_max_params = torch.tensor([0, *MAXIMA]).cumsum(0)
     policy.action_index_tensor = torch.tensor(pairs, dtype=torch.int32)

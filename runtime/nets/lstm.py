@@ -1,12 +1,13 @@
 """An LSTM that forgets where an episode begins, inside a BPTT sequence too.
 
-Three ways lead to the same numbers:
+Four ways lead to the same numbers:
 
 - *fused*: no reset after the first step, one call of torch's kernel for the whole sequence;
 - *control columns* (CPU): every later reset becomes one extra step of the sequence, on which saturated gates
   erase the state, so the sequence is still one kernel call per layer;
-- *step loop* (other devices, and under a compiler): one kernel call per step, the state erased in between.
-  It is the definition that the tests hold the other two to.
+- *layer by layer* (under a compiler): an operator of our own, because torch's is unrolled there;
+- *step loop* (other devices): one kernel call per step, the state erased in between. It is the definition
+  that the tests hold the others to.
 
 None of them reads a value back from an accelerator.
 """
@@ -17,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .at_hand import is_at_hand
+from .lstm_layer import lstm_layer
 
 # Rows of a rollout that are stepped at once, on CPUs.
 _ROWS = 512
@@ -79,6 +81,9 @@ def masked_lstm(
             return masked_lstm(lstm, inputs.to(_layer_weights(lstm, 0)[0].dtype), state, resets)
     h, c = (part.to(inputs.dtype) for part in state)
     sequence = inputs.transpose(0, 1)
+    if torch.compiler.is_compiling() and len(sequence) > 1:
+        outputs, h, c = _layer_by_layer(lstm, sequence, h, c, resets)
+        return outputs.transpose(0, 1), (h, c)
     if resets is None:
         outputs, h, c = (_single if len(sequence) == 1 else _fused)(lstm, sequence, h, c)
         return outputs.transpose(0, 1), (h, c)
@@ -153,6 +158,24 @@ def _erase(state: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
         return state
     index = torch.from_numpy(erased)
     return tuple(part.index_fill(1, index, 0.0) for part in state)
+
+
+def _layer_by_layer(
+    lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor, resets: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """In the precision of the weights, under autocast too."""
+    dtype = _layer_weights(lstm, 0)[0].dtype
+    outputs, h, c = sequence.to(dtype), h.to(dtype), c.to(dtype)
+    if resets is None:
+        resets = torch.zeros(sequence.shape[1::-1], dtype=torch.bool, device=sequence.device)
+    last_h, last_c = [], []
+    for layer in range(lstm.num_layers):
+        weight_ih, weight_hh, *biases = _layer_weights(lstm, layer)
+        bias = biases[0] + biases[1] if biases else weight_ih.new_zeros(len(weight_ih))
+        outputs, cells, _ = lstm_layer(outputs, h[layer], c[layer], weight_ih, weight_hh, bias, resets.t())
+        last_h.append(outputs[-1])
+        last_c.append(cells[-1])
+    return outputs.to(sequence.dtype), torch.stack(last_h), torch.stack(last_c)
 
 
 def _step_loop(

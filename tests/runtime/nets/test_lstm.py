@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from policyfix.runtime import MaskedLSTM, masked_lstm
 from policyfix.runtime.nets import lstm as module
+from policyfix.runtime.nets.lstm_layer import lstm_layer
 
 State = tuple[Tensor, Tensor]
 
@@ -49,9 +50,13 @@ def test_every_path_agrees_with_the_naive_reference_in_values_and_gradients(
         outputs, h, c = module._step_loop(lstm, inputs.transpose(0, 1), h, c, resets[:, 1:].transpose(0, 1))
         return outputs.transpose(0, 1), (h, c)
 
+    def layers(lstm: nn.LSTM, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
+        outputs, h, c = module._layer_by_layer(lstm, inputs.transpose(0, 1), *state, resets)
+        return outputs.transpose(0, 1), (h, c)
+
     weights = list(lstm.parameters())
     expected = None
-    for run in (naive, masked_lstm, loop):
+    for run in (naive, masked_lstm, loop, layers):
         leaves = [inputs.clone().requires_grad_(), *(part.clone().requires_grad_() for part in state)]
         outputs, (h, c) = run(lstm, leaves[0], (leaves[1], leaves[2]), resets)
         torch.manual_seed(0)
@@ -165,3 +170,10 @@ def test_bfloat16_autocast_stays_near_float32() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs, _ = masked_lstm(lstm, inputs, state, resets)
     assert (outputs.float() - expected).abs().max() < 2e-2
+
+
+def test_the_operator_for_compilers_is_what_torch_wants_of_one() -> None:
+    torch.manual_seed(0)
+    shapes = [(3, 2, 5), (2, 6), (2, 6), (24, 5), (24, 6), (24,)]
+    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    torch.library.opcheck(lstm_layer, (*given, torch.rand(3, 2) < 0.4))
