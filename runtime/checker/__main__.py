@@ -115,6 +115,7 @@ def prepared(request: dict[str, Any]) -> Benches:
     except ConstructionError as error:
         raise UnusableTargetError(
             _told(f"{request['class_name']}(environment) cannot be built", error.__cause__, request)
+            + "; if it takes something else than the environment, verify a subclass that takes that"
         ) from None
     except (Exception, SystemExit) as error:
         raise UnusableTargetError(

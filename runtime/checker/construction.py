@@ -1,7 +1,8 @@
 """Builds the policy under test as the trainer's factory does, and activates its actions as the agent does."""
 
+import inspect
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,9 @@ def activate(policy: Any, environment: Environment, contract: Contract) -> None:
     """
     device = torch.device("cpu")
     initialise = getattr(policy, "initialize_to_environment", None)
-    if callable(initialise):  # an agent that wraps the policy and activates it itself
+    # A policy may have a method of that name, too: its agent sets the tables and tells it the names.
+    is_the_policys = callable(initialise) and _takes(initialise, environment.full_action_names, device)
+    if callable(initialise) and not is_the_policys:  # an agent that wraps the policy and activates it itself
         features = environment.get_observation_features()
         initialise(features, environment.action_names, environment.max_action_args, device)
         return
@@ -101,3 +104,13 @@ def activate(policy: Any, environment: Environment, contract: Contract) -> None:
     embed = getattr(policy, contract.activate, None)
     if callable(embed):
         embed(environment.full_action_names, device)
+    if callable(initialise):
+        initialise(environment.full_action_names, device)
+
+
+def _takes(method: Callable[..., Any], *arguments: Any) -> bool:
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError:
+        return False
+    return True

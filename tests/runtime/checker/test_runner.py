@@ -113,7 +113,11 @@ def test_a_child_that_is_lost_while_it_starts(
         ("import no_such_module", "", r"mine\.py: ModuleNotFoundError: .*\(.*mine\.py:3\).*--search-path"),
         ("1 / 0", "", r"cannot import .*mine\.py: ZeroDivisionError: .*\(.*mine\.py:3\)"),
         ("sys.exit('no')", "", r"cannot import .*mine\.py: SystemExit: no"),
-        ("", "def __init__(self, env, net): ...", r"Mine\(environment\) cannot be built: TypeError: .*'net'"),
+        (
+            "",
+            "def __init__(self, env, net): ...",
+            r"Mine\(environment\) cannot be built: .*'net'.*a subclass",
+        ),
         ("", "def __init__(self, env, **k): raise KeyError('w')", r"KeyError: 'w' \(.*mine\.py:5\)"),
         ("", "def activate_action_embeddings(self, *a): 1 / 0", r"built and activated: ZeroDivisionError"),
         ("Mien = Agent", "", "has no class Mine2; did you mean Mine?"),
@@ -134,6 +138,35 @@ def test_a_target_that_cannot_be_imported_or_built(
     finally:
         sys.modules.pop("mine", None)
     assert re.search(error, str(raised.value))
+
+
+def test_a_policy_that_is_told_the_names_of_its_actions_is_activated_as_others_are(
+    tmp_path: Path, contract_path: Path
+) -> None:
+    body = "def initialize_to_environment(self, names, device): assert len(names) == 19"
+    target = policy(tmp_path, body)
+    verification = run(target, contract_path, select=["action-index"])
+    assert [(probe.code, probe.status) for probe in verification.probes] == [("PV503", "pass")]
+
+
+def test_the_page_shows_how_to_verify_a_class_that_takes_something_else(
+    tmp_path: Path, contract_path: Path
+) -> None:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "tracker.py").write_text(
+        "from lstm_agent import Agent\n"
+        "class Tracker(Agent):\n"
+        "    def __init__(self, described, **config):\n"
+        "        assert described['observations'].shape == (200, 3) and len(described['most']) == 7\n"
+        "        super().__init__(described, **config)\n"
+    )
+    page = (HERE.parents[2] / "docs" / "verifying.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    (tmp_path / "verified.py").write_text(block)
+    target = f"{tmp_path / 'verified.py'}::Verified"
+    assert [p.status for p in run(target, contract_path, select=["stamps"]).probes] == ["pass"]
+    refused = run(f"{tmp_path / 'agents' / 'tracker.py'}::Tracker", contract_path)
+    assert "verify a subclass" in (refused.error or "")
 
 
 def test_relative_imports_work(tmp_path: Path, contract_path: Path) -> None:
