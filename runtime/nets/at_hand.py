@@ -1,5 +1,6 @@
 """What the host may look at, and do by hand: on the CPU, in calls that nothing traces or transforms."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,3 +19,14 @@ def is_readable(tensor: Tensor) -> bool:
 def sums_rows(tokens: Tensor, weight: Tensor) -> bool:
     """Whether sums of rows of tables may stand for a net of this weight: they have no other precision."""
     return is_readable(tokens) and not torch.is_autocast_enabled("cpu") and weight.dtype == torch.float32
+
+
+def copy_transposed_(out: Tensor, source: Tensor) -> None:
+    """`out.copy_(source)`, of a source that lies otherwise in memory than `out`.
+
+    At hand by numpy, whose copy takes half the time of torch's.
+    """
+    if is_readable(source) and source.dtype in (torch.float32, torch.float64):
+        np.copyto(out.numpy(), source.detach().numpy())
+    else:
+        out.copy_(source)

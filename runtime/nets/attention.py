@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..modes import SOUND, Mode
-from .at_hand import is_readable
+from .at_hand import copy_transposed_, is_readable
 
 
 def _check_heads(width: int, num_heads: int, name: str) -> None:
@@ -68,11 +68,9 @@ class _HeadMemory:
 
     def __init__(self, keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None) -> None:
         self.num_heads, self.is_masked = num_heads, mask is not None
-        parts = [_by_head(keys, num_heads).mT]
-        if mask is not None:
-            parts.append(_bias(mask, keys.dtype)[:, None, None].expand(-1, num_heads, -1, -1))
-        self.keys = torch.cat(parts, dim=2).flatten(0, 1)
-        self.values = _by_head(values, num_heads).mT.flatten(0, 1)
+        bias = None if mask is None else _bias(mask, keys.dtype)
+        self.keys: Tensor = _LayHeads.apply(keys, num_heads, bias)  # type: ignore[no-untyped-call]
+        self.values: Tensor = _LayHeads.apply(values, num_heads, None)  # type: ignore[no-untyped-call]
 
     def read(self, queries: Tensor) -> Tensor:
         split = _by_head(queries, self.num_heads)
@@ -82,6 +80,30 @@ class _HeadMemory:
             split.flatten(0, 1), self.keys, self.values
         )
         return read.view(*split.shape[:3], -1).transpose(1, 2).flatten(2)
+
+
+class _LayHeads(torch.autograd.Function):
+    """`[N, K, heads * d]` as `[N * heads, d, K]`; a bias `[N, K]`, which is not trained, is number d + 1."""
+
+    @staticmethod
+    def forward(ctx: Any, projected: Tensor, num_heads: int, bias: Tensor | None) -> Tensor:
+        heads = _by_head(projected, num_heads).mT
+        rows, _, width, tokens = heads.shape
+        ctx.shape = heads.shape
+        laid = heads.new_empty(rows, num_heads, width + (bias is not None), tokens)
+        copy_transposed_(laid[:, :, :width], heads)
+        if bias is not None:
+            laid[:, :, width] = bias.unsqueeze(1)
+        return laid.flatten(0, 1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, heads, width, tokens = ctx.shape
+        of_projected = gradient.new_empty(rows, tokens, heads * width)
+        of_heads = gradient.view(rows, heads, -1, tokens)[:, :, :width]
+        copy_transposed_(of_projected, of_heads.flatten(1, 2).mT)
+        return of_projected, None, None
 
 
 class _ReadHeads(torch.autograd.Function):

@@ -89,10 +89,11 @@ def masked_lstm(
         return outputs.transpose(0, 1), (h, c)
 
     h, c = _erase((h, c), resets[:, 0])
-    later = resets[:, 1:].transpose(0, 1)
-    if inputs.shape[1] == 1:
+    if len(sequence) == 1:
         outputs, h, c = _single(lstm, sequence, h, c)
-    elif is_at_hand(inputs):
+        return outputs.transpose(0, 1), (h, c)
+    later = resets[:, 1:].transpose(0, 1)
+    if is_at_hand(inputs):
         most = int(later.sum(0).numpy().max())
         outputs, h, c = (
             _control_columns(lstm, sequence, h, c, later, most) if most else _fused(lstm, sequence, h, c)
