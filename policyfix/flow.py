@@ -723,12 +723,15 @@ class Run:
                     self._state.heap[(option, key)] = value
                     self._kept_in(option, value, span)
                 else:
+                    if key is None:
+                        self._blur(option, value)
                     self._append(option, value, span)
             elif is_tensordict(option):
                 key = index.value if isinstance(index, Const) else None
                 written = key if isinstance(key, str) else None
                 self._write(option, written, value, span)
             elif isinstance(option, Term):
+                self._escape(_whose_attributes(option), span)
                 if option.op != "each":  # an element of a list is replaced: no tensor is overwritten
                     self._overwrite(option, value, "subscript", span, mask=index)
                 self._kept_in(option, value, span)
@@ -1159,7 +1162,10 @@ class Run:
                 positional.extend([value] if elements is None else elements)
             elif argument.star == "**":
                 keywords.update(self._entries(value))
-                opened = opened or not isinstance(value, Thing) or (value, "*") in self._state.heap
+                rest = self._state.heap.get((value, "*")) if isinstance(value, Thing) else UNKNOWN
+                opened = opened or rest is not None
+                # Any parameter may be among what is not known, but for what a caller adds to the config.
+                spread = spread or not (rest is None or (isinstance(rest, Term) and rest.op == "keywords"))
             elif argument.keyword is not None:
                 keywords[argument.keyword] = value
             else:
@@ -1184,7 +1190,14 @@ class Run:
         held = {name: value for (thing, name), value in self._state.heap.items() if thing is source}
         if not isinstance(source, Thing) and source != NONE:
             held = {"*": source}
+        if "*" in held:
+            self._blur(target, held["*"])
         self._state.heap.update({(target, name): value for name, value in held.items()})
+
+    def _blur(self, target: Thing, value: Value) -> None:
+        """What is put into a dict under a key that is not known may stand under any that is."""
+        for name, held in self._entries(target).items():
+            self._state.heap[(target, name)] = either([held, value])
 
     def _unnamed(self, source: Value) -> Iterable[Value]:
         """What a dict, or pairs, may hold under keys that are not known."""
@@ -1449,6 +1462,8 @@ class Run:
             if name == "apply" and receiver.op.startswith("new:torch.nn.") and positional:
                 return self._visit(receiver, positional[0], span)
             if _is_foreign(receiver):
+                if name not in _ONLY_READING:
+                    self._escape(_whose_attributes(receiver), span)
                 self._leave(Method(receiver, name), arguments, span)
             elif any(is_tensordict(a) for a in arguments):
                 self._escape(arguments, span)
@@ -1507,10 +1522,11 @@ class Run:
             return NONE
         if name == "update":
             source = positional[0] if positional else NONE
+            for value in self._unnamed(source):
+                self._blur(thing, value)
+                self._append(thing, value, span)
             for key, value in {**self._entries(source), **keywords}.items():
                 self._set_item(thing, Const(key), value, span)
-            for value in self._unnamed(source):
-                self._append(thing, value, span)
             return NONE
         if name == "copy":
             copied = Thing(thing.kind)
@@ -1642,6 +1658,19 @@ def _attribute_term(method: Method) -> str:
     return f"tensordict.{method.name}" if is_tensordict(method.receiver) else f".{method.name}"
 
 
+def _whose_attributes(value: Term) -> list[Value]:
+    """The instance, where a value is its `__dict__`."""
+    match value:
+        case Term(op="attribute", args=(owner, Const(value="__dict__"))):
+            return [owner]
+        case _:
+            return []
+
+
+# Methods of a dict that change nothing.
+_ONLY_READING = frozenset("get keys values items copy".split())
+
+
 def _is_foreign(value: Term) -> bool:
     """Whether a value was not computed here: a parameter, an attribute that somebody else set, or a part of
     one. It need not be a tensor, and its methods may keep what they are given."""
@@ -1709,6 +1738,10 @@ def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _s
     return positional[0] if positional else group([])
 
 
+def _vars(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    return run.term("attribute", positional[0], Const("__dict__")) if positional else UNKNOWN
+
+
 def _type(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
     match positional:
         case [Thing(kind="instance", cls=cls)] if cls is not None:
@@ -1755,6 +1788,7 @@ _BUILTIN_CALLS: dict[str, Callable[[Run, list[Value], dict[str, Value], ir.Span]
     "object.__setattr__": _setattr,
     "hasattr": _hasattr,
     "type": _type,
+    "vars": _vars,
     "tuple": _as_group,
     "list": _as_group,
     "dict": _new_dict,

@@ -157,6 +157,12 @@ class LinkedClass:
         """The classes of the MRO whose source is at hand."""
         return tuple(c for c in self.mro if isinstance(c, LinkedClass))
 
+    @property
+    def is_dataclass(self) -> bool:
+        """Whether instances are built with the annotated fields, and with nothing else."""
+        decorators = (d.function if isinstance(d, ir.Call) else d for d in self.facts.decorators)
+        return any(self.module.resolve(d) == External("dataclasses.dataclass") for d in decorators)
+
     @cached_property
     def is_module(self) -> bool:
         """Whether the class reaches `nn.Module`."""

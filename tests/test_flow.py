@@ -519,3 +519,18 @@ def test_what_a_dataclass_is_built_with_comes_before_its_defaults(made: str, hel
     trace = run(f"kept = {made}\nreturn kept.h, kept.c", head=head)
     assert isinstance(trace.returned, Group)
     assert [v.op if isinstance(v, Term) else str(v.value) for v in trace.returned.items] == held
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ("options = {'a': 1}", True),
+        ("options = {'a': 1, 'b': x}", True),
+        ("options = {**td.options, 'a': 1}", True),
+        ("options = {'a': 1, **td.options}", False),
+        ("options = {'a': 1}\nfor key in x:\n    options[key] = x", False),
+        ("options = {'a': 1}\nfor key in x:\n    options[key] = x\noptions['a'] = 1", True),
+    ],
+)
+def test_what_an_unknown_key_may_overwrite_is_not_known(options: str, known: bool) -> None:
+    assert (run(f"{options}\nreturn options['a']").returned == Const(1)) is known

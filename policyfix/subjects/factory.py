@@ -71,7 +71,9 @@ class Factory:
             self._passes_config(other) for other in self.builds if other.call.function == build.call.function
         ):
             return ()
-        given = self._by_position(build)
+        if self._says_nothing_of_them(build):
+            return ()
+        given = self._by_position(build) | self._set_later
         for argument in build.call.arguments:
             if argument.star == "*":
                 return ()
@@ -123,6 +125,22 @@ class Factory:
         given = [argument.value for argument in build.call.arguments]
         return any(_holds(v, build.config) for v in (*given, *_spread(build.call, self.function)))
 
+    def _says_nothing_of_them(self, build: Build) -> bool:
+        """Whether the config is a dataclass that has none of the contract's parameters."""
+        named = next((p for p in self.function.parameters if ir.Name(p.name) == build.config), None)
+        if named is None or named.annotation is None:
+            return False
+        cls = self.module.resolve(named.annotation)
+        if not isinstance(cls, LinkedClass) or not cls.is_dataclass or cls.unknown:
+            return False
+        return not any(cls.defines(n) or _has_field(cls, n) for n in self.contract.parameter_names)
+
+    @cached_property
+    def _set_later(self) -> set[str]:
+        """Attributes that the function gives a value: `policy.clip_range = cfg.clip_range`."""
+        stores = (node for node in self.function.nodes if isinstance(node, ir.Assign))
+        return {t.name for store in stores for t in store.targets if isinstance(t, ir.Attribute)}
+
     def _keys(self, spread: ir.Expr) -> set[str] | None:
         """The keys of a dict that is spread into a call; None where they are not all known."""
         if isinstance(spread, ir.Mapping):
@@ -152,6 +170,10 @@ class Factory:
     def reads_by_get(self) -> frozenset[ir.Expr]:
         """Values that the function asks with `get` or by a key, as it does with configs that are mappings."""
         return frozenset(_receivers(self.function.body))
+
+
+def _has_field(cls: LinkedClass, name: str) -> bool:
+    return any(name in base.facts.fields for base in cls.linked)
 
 
 def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:

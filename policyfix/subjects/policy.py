@@ -797,5 +797,9 @@ def _receives(
             symbol = owner.module.resolve(call.function)
             if isinstance(symbol, LinkedClass):
                 inner = symbol.find("__init__")
-                return None if inner is None else _reaches(name, inner, symbol, asked)
+                if inner is not None:
+                    return _reaches(name, inner, symbol, asked)
+                if any(name in cls.facts.fields for cls in symbol.linked):
+                    return True
+                return False if symbol.is_dataclass and not symbol.unknown else None
             return None
