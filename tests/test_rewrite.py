@@ -14,7 +14,7 @@ import pytest
 from checkout import ROOT
 from classic_agents import MIGRATED, REFUSED
 
-from policyfix import codemod, contract, rewrite
+from policyfix import codemod, contract, engine, rewrite, sources
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.rewrite import Change, RewriteError
@@ -94,6 +94,23 @@ def test_a_finding_that_takes_two_passes_is_told_once(tmp_path: Path) -> None:
     ]
     assert ["PF102"] in told
     assert all(told)
+
+
+def test_a_class_that_was_mended_in_place_is_not_told_that_it_owns_what_the_fix_gave_it(
+    tmp_path: Path,
+) -> None:
+    files, _ = REFUSED["temperature"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    rewrite.write(rewrite.rewrite([tmp_path], contract.load()).changes)
+    result = engine.check([tmp_path], contract.load())
+    (left,) = (f for f in result.findings if f.code == "PF206")
+    path = Path(left.path).absolute()
+    migration = next(c for c in codemod.discover() if type(c).__name__ == "MigrateToRecurrentPolicy")
+    policy = result.subjects[(left.subject_path, left.subject)]
+    outcome = migration.plan(left, policy, SourceTree(sources.read(path)))
+    assert isinstance(outcome, Refusal)
+    assert "in a StateStore: it was mended where it stands" in outcome.reason
 
 
 def test_the_deletion_that_makes_a_copy_needless_is_told_for_both(agents: Path) -> None:

@@ -120,6 +120,8 @@ def _wrapper(policy: PolicyClass) -> LinkedClass:
     lost = {"cell", "forward_eval"} & used
     if lost:
         raise _Unlike(f"it uses self.{sorted(lost)[0]}, which the runtime's base class does not have")
+    if any(node == ir.Name("StateStore") for node in ir.nodes(policy.cls.facts.functions)):
+        raise _Unlike("it keeps its state in a StateStore: it was mended where it stands")
     clash = {name for name in _OWNED if _is_set(name, policy)}
     if clash:
         raise _Unlike(f"it sets self.{sorted(clash)[0]} itself, which the runtime's base class owns")

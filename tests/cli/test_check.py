@@ -96,7 +96,8 @@ def test_the_current_folder_is_the_default_and_can_be_thinned_out(agents: Path) 
         (["check", "--contract", "torn.yaml", "."], "torn.yaml: the contract cannot be read"),
         (["explain", "PF998"], "no rule is called PF998"),
         (["explain", "missing-stamp"], "did you mean missing-stamps?"),
-        (["chekc"], "No such command"),
+        (["chekc"], "No such command 'chekc'; did you mean check?"),
+        (["migrate"], "No such command 'migrate'"),
     ],
 )
 def test_wrong_usage_is_one_clear_message_and_exit_code_2(
