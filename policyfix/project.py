@@ -353,6 +353,10 @@ class Project:
         """Whether some known file other than this one holds all of the names."""
         return self._others_speak(path, words)
 
+    def others_say(self, path: str, pattern: bytes, *words: str) -> bool:
+        """Whether a pattern is found in some known file other than this one that holds all of the names."""
+        return self._others_speak(path, words, pattern)
+
     def files_that_mention(self, *words: str) -> list[Path]:
         """The known Python files whose text holds all of the words, in order of their paths."""
         return sorted(path.absolute() for path, _ in self._holding(*words) if not is_config(path))

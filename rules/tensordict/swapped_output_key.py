@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import partial
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
@@ -12,7 +14,9 @@ class SwappedOutputKey(Rule[PolicyClass]):
 
     ## What it does
     Reports a contract policy that in one mode writes the other mode's spelling of an output, `value` in a
-    rollout or `values` in training, and its own spelling nowhere. A forward that writes both is left alone.
+    rollout or `values` in training, and its own spelling nowhere. A forward that writes both is left alone,
+    and so is one among files that read the spelling which it writes, and never the other: their trainer has
+    one name for both modes.
 
     ## Why it matters
     The rollout's estimate is stored from `values`, the loss reads `value`. With the names swapped the buffer
@@ -49,9 +53,17 @@ class SwappedOutputKey(Rule[PolicyClass]):
                 if policy.writes(own, mode.trace) is not False:
                     continue
                 write = next((w for w in mode.trace.of(KeyWrite) if w.key == other), None)
-                if write is not None:
+                if write is not None and not _is_read_as_written(policy, other, own):
                     yield self.finding(
                         write.place,
                         f'writes td["{other}"] in {mode.name}, where the trainer reads td["{own}"]',
                         policy,
                     )
+
+
+def _is_read_as_written(policy: PolicyClass, written: str, asked: str) -> bool:
+    """Whether other files read an entry as the policy writes it, and none speaks of the other spelling."""
+    entry = rb"""\[["']%s["']\]"""
+    others_say = partial(policy.module.project.others_say, policy.path)
+    is_read = others_say(entry % re.escape(written).encode() + rb"(?!\s*=[^=])", written, "TensorDict")
+    return is_read and not others_say(entry % re.escape(asked).encode(), asked, "TensorDict")
