@@ -28,6 +28,10 @@ def _outputs(
             raise click.BadParameter(
                 f"{value!r} is not FORMAT=FILE, FORMAT one of {', '.join(config.FORMATS)}"
             )
+        if file == "-":
+            raise click.BadParameter(
+                f"{value!r} names no file: for standard output use --output-format {name}"
+            )
         outputs.append((name, Path(file)))
     return outputs
 

@@ -47,4 +47,7 @@ def rules(output_format: str) -> None:
         preview = " (preview)" if row["preview"] else ""
         fix = " or ".join(row["fix"]) or "-"
         table.add_row(row["code"], row["name"] + preview, row["severity"], fix, row["summary"])
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 1_000  # for grep: a line is a rule
+    console.print(table)

@@ -168,6 +168,7 @@ def test_standard_input_is_linked_to_the_files_beside_its_name(agents: Path) -> 
         (["check", "--config", "none.toml"], "none.toml"),
         (["check", "--output", "sarif"], "is not FORMAT=FILE"),
         (["check", "--output", "yaml=x"], "is not FORMAT=FILE"),
+        (["check", "--output", "json=-"], "use --output-format json"),
         (["check", "--output", "json=no/such/folder"], "cannot write no/such/folder"),
         (["check", "--select", "PF1O1"], "did you mean PF101?"),
     ],
@@ -331,7 +332,9 @@ def test_rules_lists_every_rule_with_its_fix() -> None:
     fixes = {row["code"]: row["fix"] for row in document["rules"]}
     assert fixes["PF503"] == ["unsafe"]
     assert fixes["PF902"] == []
-    assert "missing-stamps" in policyfix("rules").stdout
+    lines = policyfix("rules").stdout.splitlines()[1:]
+    assert [line.split()[:2] for line in lines] == [[rule.code, rule.name] for rule in discover()]
+    assert all(rule.summary() in line for rule, line in zip(discover(), lines, strict=True))
 
 
 TRACKER = """
