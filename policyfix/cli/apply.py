@@ -108,6 +108,7 @@ def _verified(outcome: Rewrite, contract: Path | None) -> bool:
     click.echo("the probes do not pass, so every file is put back as it was:", err=True)
     for failure in failures:
         click.echo(f"  {failure}", err=True)
+    click.echo("--exclude leaves a file out, so that the others can be written", err=True)
     if kept:
         raise Failed(f"{', '.join(kept)} changed while the probes ran and could not be put back")
     return False

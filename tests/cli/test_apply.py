@@ -166,6 +166,7 @@ def test_every_file_is_put_back_where_a_probe_does_not_pass(
     result = run("--verify", "agents")
     assert result.exit_code == 1
     assert "every file is put back as it was" in result.stderr
+    assert "--exclude leaves a file out" in result.stderr
     assert ("none could run" if error else "PV101 name: evidence") in result.stderr
     assert "mended" not in result.stderr
     assert contents(agents) == before
