@@ -9,7 +9,7 @@ what is handed to something not understood is recorded as `Escape`. Bounded in d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -82,6 +82,8 @@ TENSORDICT_READS = frozenset(
     "keys items values numel dim size ndimension batch_dims batch_size device is_empty shape names "
     "to_dict is_locked dtype ndim __contains__".split()
 )
+# Those that leave entries out.
+_CHOOSING = frozenset("td.select td.exclude td.index".split())
 NO_GRAD = frozenset(
     {"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode"}
 )
@@ -115,6 +117,9 @@ PURE_PACKAGES = frozenset(
     "torch einops numpy np math logging warnings typing copy itertools functools operator gymnasium "
     "gym collections dataclasses time os re jaxtyping torchvision".split()
 )
+
+
+Kind = tuple[LinkedClass, tuple[str, ...]]  # of objects: the class, and the attributes that they have
 
 
 class _ExhaustedError(Exception):
@@ -218,23 +223,56 @@ class Run:
                         todo.append((*way, name))
         return found
 
-    def recall(self, root: Thing, attributes: Iterable[tuple[str, ...]]) -> None:
-        """Attributes, by the way that leads to them, hold what an earlier call stored there, or what they
-        were built with."""
+    def recall(self, root: Thing, attributes: Mapping[tuple[str, ...], Iterable[Kind]]) -> None:
+        """Attributes, by the way that leads to them, hold what an earlier call stored there, in objects of
+        some kinds or as it is, or what they were built with."""
+        instances = self.instances(root)
+        for way, kinds in attributes.items():
+            thing = instances.get(way[:-1])
+            if thing is None:
+                continue
+            earlier = self.term("earlier", Const(".".join(way)))
+            kept = either([self._remade(kind, earlier) for kind in kinds] or [earlier])
+            held = self._state.heap.get((thing, way[-1]), NONE)
+            for option in options(held):
+                if isinstance(option, Thing) and option.cls is None:
+                    self._refill(option, kept)
+            if not all(isinstance(o, Thing) for o in options(held)):
+                self._state.heap[(thing, way[-1])] = either([held, kept])
+
+    def _refill(self, container: Thing, kept: Value) -> None:
+        """What an earlier call left in a container, or in those that it holds."""
+        inner = False
+        for entry in [e for e in self._state.heap if e[0] is container]:
+            nested = [o for o in options(self._state.heap[entry]) if isinstance(o, Thing) and o.cls is None]
+            for other in nested:
+                self._refill(other, kept)
+            inner = inner or bool(nested)
+            if not nested:
+                self._state.heap[entry] = either([self._state.heap[entry], kept])
+        if not inner:
+            self._state.heap[(container, "*")] = kept
+
+    def _remade(self, kind: Kind, earlier: Term) -> Thing:
+        """An object as an earlier call left it: its attributes are what a tuple's items are."""
+        cls, names = kind
+        made = Thing("instance", cls)
+        for number, name in enumerate(names):
+            self._state.heap[(made, name)] = self.term("index", earlier, Const(number))
+        return made
+
+    def obscure(self, root: Thing, attributes: Iterable[tuple[str, ...]]) -> None:
+        """Attributes, by the way that leads to them, may hold something that is not understood as well."""
         instances = self.instances(root)
         for way in attributes:
             thing = instances.get(way[:-1])
             if thing is None:
                 continue
-            earlier = self.term("earlier", Const(".".join(way)))
+            unclear = self.term("attribute", thing, Const(way[-1]))
             held = self._state.heap.get((thing, way[-1]), NONE)
-            for option in options(held):
-                if isinstance(option, Thing) and option.kind in ("dict", "list"):
-                    for entry in [e for e in self._state.heap if e[0] is option]:
-                        self._state.heap[entry] = either([self._state.heap[entry], earlier])
-                    self._state.heap[(option, "*")] = earlier
-            if not all(isinstance(o, Thing) for o in options(held)):
-                self._state.heap[(thing, way[-1])] = either([held, earlier])
+            containers = [o for o in options(held) if isinstance(o, Thing) and o.kind in ("dict", "list")]
+            for place in [(c, "*") for c in containers] or [(thing, way[-1])]:
+                self._state.heap[place] = either([self._state.heap.get(place, NONE), unclear])
 
     def replace(self, thing: Thing, attribute: str, value: Value) -> None:
         """Somebody gives an attribute another value."""
@@ -321,6 +359,16 @@ class Run:
         """A call that is not followed."""
         self._record(Unfollowed(callee, self._place(span), self._tick()))
         self._escape(arguments, span)
+
+    def _written(self, td: Value) -> list[tuple[str | None, Value]]:
+        """What was written into a TensorDict that the run has made: nothing where it is another one."""
+        whole = td
+        while isinstance(whole, Term) and whole.op.startswith("td.") and whole.op not in _CHOOSING:
+            whole = whole.args[0]
+        if not isinstance(whole, Term) or not whole.op.startswith("new:"):
+            return []
+        writes = [e for e in self.trace.events if isinstance(e, KeyWrite) and e.tensordict is whole]
+        return [(e.key, e.value if whole is td else self.term("entry", e.value)) for e in writes]
 
     def _write(self, td: Value, key: str | None, value: Value, span: ir.Span) -> None:
         """Records an entry written into a TensorDict."""
@@ -713,6 +761,9 @@ class Run:
     def _keep(self, thing: Thing, name: str, value: Value, span: ir.Span, registered: bool = False) -> None:
         self._state.heap[(thing, name)] = value
         self._record(Store(thing, name, value, self._place(span), self._tick(), registered))
+        if thing.cls is not None and not thing.cls.is_module and thing is not self._frame.receiver:
+            for container in self._outer(thing):
+                self._kept_in(container, value, span)
 
     def _set_item(self, owner: Value, index: Value, value: Value, span: ir.Span) -> None:
         for option in options(owner):
@@ -791,6 +842,8 @@ class Run:
         """Records a store for every instance that holds the container, or the tensor that it is a view of; a
         container that came from the caller may be kept by them."""
         roots = set(storage(container))
+        for root in [r for r in roots if isinstance(r, Thing)]:
+            roots |= self._outer(root)
         # What was there before tells attributes apart that were built alike: two buffers of zeros.
         told = {root for root in roots if isinstance(root, Term) and root.op == "earlier"} or roots
         for (thing, name), held in self._state.heap.items():
@@ -798,6 +851,18 @@ class Run:
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
         if any(isinstance(r, Term) and r.op in ("parameter", "attribute") for r in roots):
             self._escape([value], span)
+
+    def _outer(self, container: Thing) -> set[Value]:
+        """The dicts and lists in which a container is held, at any depth."""
+        found: set[Value] = set()
+        todo: list[Value] = [container]
+        while todo:
+            inner = todo.pop()
+            for (thing, _), held in self._state.heap.items():
+                if thing.kind != "instance" and thing not in found and any(o is inner for o in options(held)):
+                    found.add(thing)
+                    todo.append(thing)
+        return found
 
     def _append(self, container: Thing, value: Value, span: ir.Span) -> None:
         old = self._state.heap.get((container, "*"))
@@ -875,6 +940,9 @@ class Run:
         """`owner[index]`."""
         if isinstance(owner, Either):
             return either(self._item(o, index, span) for o in owner.options if o != NONE)
+        elements = self._elements(owner) if isinstance(owner, Thing) and owner.cls is not None else None
+        if elements is not None:
+            return self._item(group(elements), index, span)
         match owner:
             case Group(items=items):
                 if isinstance(index, Const) and isinstance(index.value, int):
@@ -914,13 +982,18 @@ class Run:
         """The elements of something of known length."""
         if isinstance(value, Group):
             return list(value.items)
+        if isinstance(value, Thing) and value.cls is not None and _is_named_tuple(value.cls):
+            return [held for (thing, _), held in self._state.heap.items() if thing is value]
         named = self._named_entries(value)
         return submodules(value) if named is None else [Const(name) for name in named]
 
     def _element(self, value: Value) -> Value:
         """Any element of something that is iterated over."""
         if isinstance(value, Either):
-            return either(self._element(o) for o in value.options)
+            return either(self._element(o) for o in value.options if o != NONE)  # that raises
+        if isinstance(value, Thing) and value.cls is not None:
+            elements = self._elements(value)
+            return UNKNOWN if elements is None else either(elements)
         match value:
             case Group(items=items):
                 return either(items)
@@ -1084,7 +1157,7 @@ class Run:
                 right = self._eval(operands[1])
             if self._truth(right) is (operator == "or") and all(map(_is_bool, options(left))):
                 return right  # whatever the left side is
-            return either([left, right])
+            return either([*(o for o in options(left) if self._truth(o) is not (operator == "and")), right])
         values = [self._eval(o) for o in operands]
         if operator == "not":
             truth = self._truth(values[0])
@@ -1250,7 +1323,7 @@ class Run:
                 named = {name: value for name, value in {**named, **keywords}.items() if name != "**"}
                 return self._apply(function, [*earlier, *positional], named, spread, node)
             case Term(op="attribute", args=(Thing() as owner, Const(value=str(name)))):
-                return self._call_missing(owner, name, arguments, node.span)
+                return self._call_missing(owner, name, positional, keywords, node.span)
             case Term() if callee.op.startswith("new:"):
                 return self._call_module(callee, positional, keywords, node.span)
             case Term() if (held := self._held_modules(callee)) is not None:
@@ -1311,7 +1384,10 @@ class Run:
         fields = list(dict.fromkeys(name for base in reversed(cls.linked) for name in base.facts.fields))
         known = not (spread or cls.is_module or len(positional) > len(fields))
         given = dict(zip(fields, positional, strict=False)) if known else {}
-        if spread or self._opened:  # any field may be among what is not known
+        has_default = any(base.facts.defines(name) for base in cls.linked for name in fields)
+        if spread and len(positional) == 1 and not has_default:  # `Carry(*state)`: one item for each field
+            given = {name: self._item(positional[0], Const(i)) for i, name in enumerate(fields)}
+        elif spread or self._opened:  # any field may be among what is not known
             given = {name: self.term("attribute", thing, Const(name)) for name in fields} | given
         self._state.heap.update({(thing, name): value for name, value in {**given, **keywords}.items()})
         if positional and not given:
@@ -1338,8 +1414,11 @@ class Run:
         self._note_net(thing, "forward", [*positional, *keywords.values()], result, span)
         return result
 
-    def _call_missing(self, owner: Thing, name: str, arguments: list[Value], span: ir.Span) -> Value:
+    def _call_missing(
+        self, owner: Thing, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
+    ) -> Value:
         """A method that the linked class does not show: `nn.Module`'s own, or one that is not known."""
+        arguments = [*positional, *keywords.values()]
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
             if len(arguments) > 1 and isinstance(arguments[0], Const):
                 self._keep(owner, str(arguments[0].value), arguments[1], span, registered=True)
@@ -1352,7 +1431,9 @@ class Run:
             if name == "load_state_dict":  # overwrites every weight
                 self._leave(Method(owner, name), [], span)
             return self.term(f"module.{name}", owner)
-        self._leave(Method(owner, name), arguments, span)
+        if name == "_replace" and owner.cls is not None and _is_named_tuple(owner.cls):
+            return _with_fields(self, [owner], keywords, span)
+        self._leave(Method(owner, name), [*positional, *keywords.values()], span)
         return UNKNOWN
 
     def _visit(self, owner: Value, function: Value, span: ir.Span) -> Value:
@@ -1446,6 +1527,9 @@ class Run:
         keywords: dict[str, Value],
         span: ir.Span,
     ) -> Value:
+        if isinstance(receiver, Either):
+            there = [o for o in receiver.options if o != NONE]  # that raises
+            return either(self._call_method(o, name, positional, keywords, span) for o in there)
         if isinstance(receiver, Thing):
             return self._call_container(receiver, name, positional, keywords, span)
         if is_tensordict(receiver):
@@ -1474,7 +1558,7 @@ class Run:
                     value = positional[1] if len(positional) > 1 else keywords.get("value", UNKNOWN)
                 self._overwrite(receiver, value, "method", span, mask, name, extra)
                 for argument in positional:
-                    if isinstance(argument, (Term, Group)):
+                    if isinstance(argument, (Term, Group, Either)):
                         self._kept_in(receiver, argument, span)
                 if name == "detach_":
                     detached = self.term("detach", receiver)
@@ -1545,6 +1629,14 @@ class Run:
             return NONE
         if name == "keys":
             return self.term("keys", thing)
+        if name == "__getitem__" and positional:
+            return self._item(thing, positional[0], span)
+        if name == "__setitem__" and len(positional) == 2:
+            self._set_item(thing, positional[0], positional[1], span)
+            return NONE
+        if name not in _LOOKS:  # it may hold other things afterwards
+            self._kept_in(thing, UNKNOWN, span)
+            self._escape([*positional, *keywords.values()], span)
         return UNKNOWN
 
     def _named_entries(self, value: Value) -> dict[str, Value] | None:
@@ -1572,13 +1664,13 @@ class Run:
         if name in ("update", "update_"):
             source = positional[0] if positional else NONE
             if isinstance(source, Thing):
-                entries = self._entries(source)
                 if (source, "*") in self._state.heap:
                     self._write(td, None, UNKNOWN, span)
-                for entry, value in entries.items():
-                    self._write(td, entry, value, span)
+                for name, value in self._entries(source).items():
+                    self._write(td, name, value, span)
             else:
-                self._write(td, None, source, span)
+                for entry, value in self._written(source) or [(None, source)]:
+                    self._write(td, entry, value, span)
             return td
         if name == "get":
             key = positional[0] if positional else keywords.get("key", UNKNOWN)
@@ -1604,9 +1696,16 @@ def _is_spelt_out(node: ir.Expr) -> bool:
     return not empty and all(isinstance(part, _DISPLAYS) for part in ir.nodes(node))
 
 
+def _is_named_tuple(cls: LinkedClass) -> bool:
+    return External("typing.NamedTuple") in cls.mro
+
+
 def _is_bool(value: Value) -> bool:
     return isinstance(value, Term) and (value.op == "not" or value.op.startswith("compare"))
 
+
+# Methods of containers that change nothing.
+_LOOKS = frozenset("index count __len__ __contains__ __iter__".split())
 
 K = TypeVar("K")
 
@@ -1731,11 +1830,16 @@ def _hasattr(run: Run, positional: list[Value], _keywords: dict[str, Value], _sp
 
 
 def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
-    if positional and isinstance(positional[0], Thing):  # another container with the same elements
+    if positional and isinstance(positional[0], Either):
+        return either(_as_group(run, [o], {}, _span) for o in positional[0].options if o != NONE)
+    elements = run._elements(positional[0]) if positional else []
+    if elements is not None:
+        return group(elements)
+    if isinstance(positional[0], Thing):  # another container with the same elements
         copied = Thing("list")
         run._state.heap[(copied, "*")] = run._element(positional[0])
         return copied
-    return positional[0] if positional else group([])
+    return positional[0]
 
 
 def _vars(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
@@ -1775,6 +1879,54 @@ def _map(run: Run, positional: list[Value], _keywords: dict[str, Value], span: i
     return run.term("each", run._apply(function, [run._element(source)], {}, False, call))
 
 
+def _setitem(run: Run, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
+    if len(positional) == 3:
+        owner, index, value = positional
+        run._set_item(owner, index, value, span)
+    return NONE
+
+
+def _tree_map(run: Run, positional: list[Value], keywords: dict[str, Value], span: ir.Span) -> Value:
+    """A function of every leaf of nested tuples, lists and dicts."""
+    if len(positional) != 2:
+        run._escape([*positional, *keywords.values()], span)
+        return UNKNOWN
+    function, tree = positional
+    if isinstance(tree, Group):
+        return group(_tree_map(run, [function, item], keywords, span) for item in tree.items)
+    if isinstance(tree, Thing) and tree.cls is None:
+        mapped = Thing(tree.kind)
+        for (thing, name), held in list(run._state.heap.items()):
+            if thing is tree:
+                run._state.heap[(mapped, name)] = _tree_map(run, [function, held], keywords, span)
+        return mapped
+    if isinstance(tree, Either):
+        return either(_tree_map(run, [function, option], keywords, span) for option in tree.options)
+    if tree == NONE:
+        return NONE
+    return run._apply(function, [tree], {}, False, ir.Call(ir.Opaque(), (), span))
+
+
+def _copy(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
+    """A copy of an object or a container; of anything else, the value."""
+    source = positional[0] if positional else UNKNOWN
+    if not isinstance(source, Thing) or (source.cls is not None and source.cls.is_module):
+        return source
+    copied = Thing(source.kind, source.cls)
+    run._pour(source, copied)
+    return copied
+
+
+def _with_fields(run: Run, positional: list[Value], keywords: dict[str, Value], span: ir.Span) -> Value:
+    """`dataclasses.replace(object, field=value)`."""
+    copied = _copy(run, positional, {}, span)
+    if not isinstance(copied, Thing):
+        run._escape([*positional, *keywords.values()], span)
+        return UNKNOWN
+    run._state.heap.update({(copied, name): value for name, value in keywords.items()})
+    return copied
+
+
 def _iterated(name: str) -> Callable[[Run, list[Value], dict[str, Value], ir.Span], Value]:
     def call(run: Run, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
         return run.term(name, *positional)
@@ -1796,6 +1948,13 @@ _BUILTIN_CALLS: dict[str, Callable[[Run, list[Value], dict[str, Value], ir.Span]
     "collections.OrderedDict": _new_dict,
     "collections.deque": lambda run, *_: Thing("list"),
     "map": _map,
+    "operator.setitem": _setitem,
+    "dataclasses.replace": lambda run, positional, keywords, span: either(
+        _with_fields(run, [option], keywords, span) for option in options(positional[0])
+    ),
+    "torch.utils._pytree.tree_map": _tree_map,
+    "optree.tree_map": _tree_map,
+    "tree.map_structure": _tree_map,
     "range": _iterated("range"),
     "enumerate": _iterated("enumerate"),
     "zip": _iterated("zip"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 
 from policyfix.facts import ir
@@ -241,8 +241,8 @@ def is_none(value: Value) -> bool | None:
 
 # Operations through which a recurrent state stays a recurrent state.
 _CARRYING = VIEWS | frozenset(
-    "index each many detach clone to float half bfloat16 double type masked_fill where mul "
-    "torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice".split()
+    "index each many detach clone to cpu cuda pin_memory float half bfloat16 double type "
+    "masked_fill where mul torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice".split()
 )
 PARTS = frozenset({"index", "each"})  # an element or a slice of something
 _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])
@@ -274,6 +274,22 @@ def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[
         held = _MADE_OF.get(type(current))
         if held is not None and (enter is None or not isinstance(current, Term) or enter(current)):
             todo.extend(held(current))
+
+
+def contents(value: Value, heap: Mapping[tuple[Thing, str], Value]) -> list[Value]:
+    """The value, and what it holds at any depth: in tuples, dicts, lists and objects that are no modules."""
+    found: dict[Value, None] = {}
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if current in found:
+            continue
+        found[current] = None
+        if isinstance(current, (Group, Either)):
+            todo += parts(current)
+        elif isinstance(current, Thing) and not (current.cls is not None and current.cls.is_module):
+            todo += [held for (thing, _), held in heap.items() if thing is current]
+    return list(found)
 
 
 def is_keyword(value: Value) -> bool:
@@ -514,5 +530,6 @@ _LAYING_OUT = frozenset(
     "view reshape unflatten unsqueeze einops.rearrange torch.unsqueeze torch.reshape".split()
 )
 _REORDERING = frozenset(
-    "transpose permute contiguous to float each many movedim swapaxes torch.transpose torch.permute".split()
+    "transpose permute contiguous to float each many movedim swapaxes unbind split chunk select "
+    "torch.transpose torch.permute torch.unbind torch.split torch.chunk".split()
 )

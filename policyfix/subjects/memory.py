@@ -18,6 +18,7 @@ from policyfix.values import (
     Thing,
     Unknown,
     Value,
+    contents,
     is_fresh_state,
     is_tensordict,
     key_of,
@@ -87,7 +88,7 @@ def live_containers(policy: PolicyClass, trace: Trace) -> tuple[Thing, ...]:
         seen.add(current)
         if isinstance(current, Thing) and current.cls is None:
             inside = [value for (thing, _), value in trace.heap.items() if thing is current]
-            if any(_kept(value) for value in inside) and policy.changed_in_place(current):
+            if any(map(_kept, contents(current, trace.heap))) and policy.changed_in_place(current):
                 found[current] = None
             todo += inside
         elif not isinstance(current, Term):
@@ -232,7 +233,7 @@ def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
 
 def _holds(trace: Trace, container: Thing, piece: Piece) -> bool:
     """Whether a container keeps the piece."""
-    held = (value for (thing, _), value in trace.heap.items() if thing is container)
+    held = contents(container, trace.heap)
     return any(piece.attributes & set(_kept_in(value)) for value in held)
 
 

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.flow import Run
+from policyfix.flow import Kind, Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
@@ -23,12 +23,15 @@ from policyfix.values import (
     Group,
     Term,
     Thing,
+    Unknown,
     Value,
+    contents,
     either,
     hands_on_states,
     is_core_state,
     is_fresh_state,
     is_tensordict,
+    key_of,
     options,
     runs_over_time,
     state_part,
@@ -42,6 +45,10 @@ GIVEN: tuple[dict[str, Shape], dict[str, Shape]] = (
     {"td": Shape((ROWS,))},
     {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)},
 )
+
+Way = tuple[str, ...]  # the attributes that lead from the instance to one of its own, or of what it holds
+Ways = tuple[Way, ...]
+Kept = dict[Way, frozenset[Kind]]
 
 _ACTION = ("action", "actions")  # how forwards call the actions that training gives them
 
@@ -161,17 +168,24 @@ class PolicyClass:
     @cached_property
     def _execution(self) -> _Execution:
         """Run in both modes; once more where it keeps states, so that they come back in."""
-        first = self._execute([])
-        kept = first.kept_places()
-        return self._execute(kept) if kept else first
+        return self._execute(self._places) if any(self._places) else self._first
+
+    @cached_property
+    def _first(self) -> _Execution:
+        return self._execute()
+
+    @cached_property
+    def _places(self) -> tuple[Kept, Ways]:
+        return self._first.places()
 
     def _execute(
         self,
-        kept: list[tuple[str, ...]],
+        places: tuple[Kept, Ways] = ({}, ()),
         absent: frozenset[str] = frozenset(),
         modes: Collection[int] = (0, 1),
     ) -> _Execution:
-        """Built and run in some modes, in rollout (0) and in training (1), each as if the other were not."""
+        """Built and run in some modes, in rollout (0) and in training (1), each as if the other were not.
+        `places` are those where an earlier call left recurrent states, or what may be one."""
         run = Run(absent)
         thing = run.build(self.cls, self._constructor_arguments(run))
         construction = run.trace
@@ -180,7 +194,8 @@ class PolicyClass:
         if self.forward is not None:
             function, owner = self.forward
             run.open_flags(thing)
-            run.recall(thing, kept)
+            run.recall(thing, places[0])
+            run.obscure(thing, places[1])
             actions: tuple[Value, Value] = (NONE, run.term("action"))
             for mode in modes:
                 run.shapes = Shapes(GIVEN[mode])
@@ -304,11 +319,11 @@ class PolicyClass:
 
     def rollout_without(self, keys: frozenset[str]) -> Trace:
         """What `forward(td)` does where the TensorDict lacks some keys."""
-        return self._execute(self._execution.kept_places(), keys, [0]).rollout
+        return self._execute(self._places, keys, [0]).rollout
 
     def training_without(self, keys: frozenset[str]) -> Trace:
         """What `forward(td, action=action)` does where the TensorDict lacks some keys."""
-        return self._execute(self._execution.kept_places(), keys, [1]).training
+        return self._execute(self._places, keys, [1]).training
 
     @property
     def traces(self) -> tuple[Trace, Trace]:
@@ -515,8 +530,7 @@ class PolicyClass:
         for trace in self.traces:
             if store in trace.events:
                 held = trace.heap.get((store.thing, store.attribute), store.value)
-                contents = [v for o in options(held) for (t, _), v in trace.heap.items() if t is o] or [held]
-                if any(any(states_of(v).values()) for v in contents):
+                if any(any(states_of(v).values()) for v in contents(held, trace.heap)):
                     return True
                 detached = all(isinstance(o, Term) and o.op == "detach" for o in options(held))
                 return not detached and any(_hands_graph(write, store) for write in trace.of(InPlace))
@@ -596,14 +610,59 @@ class _Execution:
     @staticmethod
     def _carries_state(value: Value, trace: Trace) -> bool:
         """Whether a value is a recurrent state, or a container that holds one when forward is done."""
-        containers = {option for option in options(value) if isinstance(option, Thing)}
-        inside = [v for (thing, _), v in trace.heap.items() if thing in containers and thing.cls is None]
-        return any(states_of(v) for v in (value, *inside))
+        return any(states_of(v) for v in contents(value, trace.heap))
 
-    def kept_places(self) -> list[tuple[str, ...]]:
-        """Attributes of the instance, and of the instances that it holds, that keep a recurrent state."""
+    def places(self) -> tuple[Kept, Ways]:
+        """Attributes of the instance, and of the instances that it holds, that keep a recurrent state, with
+        the kinds of objects that it is kept in; and those that keep, perhaps, what became of one in code that
+        is not understood, or what an earlier call was given."""
         ways = {thing: way for way, thing in self.run.instances(self.instance).items()}
-        return sorted({(*ways[s.thing], s.attribute) for s in self.stores() if s.thing in ways})
+        kept: Kept = {}
+        for store in self.stores():
+            if store.thing in ways:
+                trace = self.rollout if store in self.rollout.of(Store) else self.training
+                way = (*ways[store.thing], store.attribute)
+                kept[way] = kept.get(way, frozenset()) | _objects(store.value, trace)
+        traces = [trace for trace in (self.rollout, self.training) if trace.of(CoreCall)]
+        before = self.run.held
+        unclear = {
+            (*ways[s.thing], s.attribute)
+            for trace in traces
+            for s in trace.of(Store)
+            if s.thing in ways and (_is_unclear(s, trace) or _is_told(s, before))
+        }
+        return dict(sorted(kept.items())), tuple(sorted(unclear - kept.keys()))
+
+
+def _objects(value: Value, trace: Trace) -> frozenset[Kind]:
+    """The kinds of objects in which a value keeps recurrent states."""
+    things = [part for part in contents(value, trace.heap) if isinstance(part, Thing)]
+    held = {thing: [n for (t, n) in trace.heap if t is thing] for thing in things if thing.cls is not None}
+    return frozenset(
+        (thing.cls, tuple(names))
+        for thing, names in held.items()
+        if thing.cls is not None and any(states_of(trace.heap[(thing, name)]) for name in names)
+    )
+
+
+def _is_told(store: Store, before: dict[tuple[Thing, str], Value]) -> bool:
+    """Whether an attribute that starts as None keeps something of what forward was given: the next call finds
+    another one."""
+    return before.get((store.thing, store.attribute)) == NONE and any(
+        key_of(part) is not None for part in walk(store.value, lambda term: term.op != "core")
+    )
+
+
+def _is_unclear(store: Store, trace: Trace) -> bool:
+    """Whether what is stored is not known, or made of a recurrent state by an operation that may give one, or
+    a TensorDict with a recurrent state in it."""
+    filled = {write.tensordict for write in trace.of(KeyWrite) if states_of(write.value)}
+    return any(
+        isinstance(part, Unknown)
+        or (isinstance(part, Term) and (state_part(part) is not None or part in filled))
+        for value in contents(store.value, trace.heap)
+        for part in walk(value, lambda term: term.op != "core")
+    )
 
 
 def _left_open(run: Run, parameters: tuple[ir.Parameter, ...]) -> dict[str, Value]:

@@ -50,7 +50,8 @@ class AttachedState(Rule[PolicyClass]):
         reused = {name for call in calls for name in _earlier(call.state)}
         written = {way for way, store in policy.kept_within if states_of(store.value)}
         for way, store in policy.kept_within:
-            if way in written and not states_of(store.value):  # a list, whose items are written later
+            carried = states_of(store.value)
+            if way in written and not any(carried.values()):  # another store, or a later one, is to blame
                 continue
             if way not in reused or not policy.stays_attached(store) or self._handled(policy, way):
                 continue

@@ -52,7 +52,8 @@ class SharedStateSlot(Rule[PolicyClass]):
             return
         for call in recalling_calls(policy):
             if shares_slot(policy, call):
-                where = ", ".join(sorted(f"self.{way}" for piece in pieces(call) for way in piece.attributes))
+                ways = {way for piece in pieces(call) for way in piece.attributes}
+                where = ", ".join(f"self.{way}" for way in sorted(ways))
                 yield self.finding(
                     call.place,
                     f"the state in {where} is shared by all environment groups: "
