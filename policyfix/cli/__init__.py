@@ -54,8 +54,8 @@ class _Commands(click.Group):
         except click.UsageError as error:
             from policyfix.config import did_you_mean
 
-            error.message = error.message.rstrip(".") + did_you_mean(args[0], COMMANDS)
-            raise
+            hint = did_you_mean(args[0], COMMANDS)
+            raise click.UsageError(error.message.rstrip(".") + hint, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
