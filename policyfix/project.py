@@ -89,8 +89,10 @@ class Module:
         """What a name of the module means."""
         symbol = self._members.get(name)
         if symbol is None:
+            cut = self.project.cut
             symbol = self._member(name)
-            if symbol is not UNRESOLVED:  # it may be, for as long as a cycle of imports is open
+            # Where a cycle of imports was cut on the way, another way to ask may know.
+            if symbol is not UNRESOLVED or self.project.cut == cut:
                 self._members[name] = symbol
         return symbol
 
@@ -108,16 +110,18 @@ class Module:
                     return UNRESOLVED
                 return self.project.guarded(("alias", self.path, name), lambda: self.resolve(found))
             case None:
-                for star in self.facts.imports:
-                    if star.name == "*":
-                        target = self.project.imported(star, self)
-                        if isinstance(target, ModuleRef):
-                            symbol = target.module.member(name)
-                            if symbol is not UNRESOLVED:
-                                return symbol
-                return External(name) if name in _BUILTINS else UNRESOLVED
+                symbol = self.project.guarded(("star", self.path, name), lambda: self._from_stars(name))
+                return External(name) if symbol is UNRESOLVED and name in _BUILTINS else symbol
             case _:
                 return UNRESOLVED
+
+    def _from_stars(self, name: str) -> Symbol:
+        for star in self.facts.imports:
+            target = self.project.imported(star, self) if star.name == "*" else UNRESOLVED
+            symbol = target.module.member(name) if isinstance(target, ModuleRef) else UNRESOLVED
+            if symbol is not UNRESOLVED:
+                return symbol
+        return UNRESOLVED
 
 
 _BUILTINS = frozenset(__builtins__ if isinstance(__builtins__, dict) else dir(__builtins__))
@@ -282,12 +286,14 @@ class Project:
         self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
+        self.cut = 0  # how often a name was asked for again while it was looked for
         # Where an import looked for files, and files that were only glanced at.
         self.absent: set[str] = set()
 
     def guarded(self, key: object, work: Callable[[], Symbol]) -> Symbol:
         """`work`, or unresolved where the key is already being resolved: import cycles end here."""
         if key in self._active:
+            self.cut += 1
             return UNRESOLVED
         self._active.add(key)
         try:

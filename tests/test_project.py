@@ -278,3 +278,16 @@ def test_a_config_is_no_file_that_code_may_stand_in(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in texts]
     project = Project(lambda path: None, paths, lambda path: texts[path.name])
     assert project.files_that_mention("dones") == [tmp_path / "a.py"]
+
+
+def test_stars_in_a_cycle_hide_no_name_whoever_is_asked_first(tmp_path: Path) -> None:
+    files = {
+        "a.py": "from b import *",
+        "b.py": "from a import *\nfrom c import *",
+        "c.py": "class C: ...",
+        "m.py": "from a import C as A\nfrom b import C as B\nfrom a import D\n"
+        "class One(A): ...\nclass Two(B): ...\nclass Three(D): ...",
+    }
+    for order in (("One", "Two"), ("Two", "One")):
+        assert linked(tmp_path, files, "m.py", "Three").unknown
+        assert [names(linked(tmp_path, files, "m.py", name))[1:] for name in order] == [["C"], ["C"]]

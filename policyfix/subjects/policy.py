@@ -720,7 +720,7 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
 
 def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, counts
-    actions as the contract does, or makes a table with a padding row, which no net that a config names it for
+    actions as the contract does, or draws a table with a padding row, which no net that a config names it for
     would show. Everything else is not worth following."""
     if cls.find(contract.to_index) is not None:
         return True
@@ -732,7 +732,7 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
         contract.observation_key in ir.words_in(part) or _names_core(part)
         for base in cls.linked
         for part in (base.facts, base.module.facts.assigned)
-    ) or any(makes_padding_row(f) for base in cls.linked for f in base.facts.functions)
+    ) or any(_draws_padding_row(f) for base in cls.linked for f in base.facts.functions)
 
 
 @cache
@@ -741,6 +741,18 @@ def makes_padding_row(function: ir.FunctionFacts) -> bool:
     return "Embedding" in ir.names_in(function) and any(
         isinstance(node, ir.Argument) and node.keyword == "padding_idx" for node in function.nodes
     )
+
+
+# Initialisers that draw a whole weight.
+DRAWING = frozenset(
+    "normal_ uniform_ trunc_normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ "
+    "orthogonal_".split()
+)
+
+
+def _draws_padding_row(function: ir.FunctionFacts) -> bool:
+    """Language models are full of padding rows: a function that makes one and draws is what it takes here."""
+    return makes_padding_row(function) and not DRAWING.isdisjoint(ir.names_in(function))
 
 
 _CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
