@@ -87,6 +87,8 @@ _CHOOSING = frozenset("td.select td.exclude td.index".split())
 NO_GRAD = frozenset(
     {"torch.no_grad", "torch.inference_mode", "torch.autograd.no_grad", "torch.autograd.inference_mode"}
 )
+# Decorators that make a context manager of a generator.
+MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 # Decorators that leave what a function does as it stands.
 PLAIN_DECORATORS = frozenset(
     {
@@ -109,6 +111,7 @@ PLAIN_DECORATORS = frozenset(
         "functools.cached_property",
     }
     | NO_GRAD
+    | MANAGERS
 )
 # Methods that change which modules a container of modules holds.
 CHANGING = frozenset("append extend insert add_module register_module pop __setitem__".split())
@@ -159,6 +162,19 @@ class State:
         return State(dict(self.names), dict(self.heap), self.alive)
 
 
+@dataclass(eq=False)
+class _Block:
+    """The body of a `with` statement, and the names that it sees."""
+
+    depth: int
+    body: tuple[ir.Stmt, ...]
+    target: ir.Expr | None
+    span: ir.Span
+    names: dict[str, Value]
+    is_done: bool = False
+    is_left: bool = False
+
+
 class Run:
     """One symbolic execution. Build the instance first, then call its methods."""
 
@@ -175,6 +191,7 @@ class Run:
         self._no_grad = 0
         self._guards: list[Value] = []  # undecided tests that what runs now depends on
         self._state = State({}, {})
+        self._blocks: list[_Block] = []  # of the `with` statements whose context is being evaluated
         self._again = 0  # loops that are in their second pass
         self._looped: set[int] = set()  # loops that were run, by identity
         self._opened = False  # the call that is being made may give keywords that are not known
@@ -337,6 +354,7 @@ class Run:
         except (_ExhaustedError, RecursionError):
             self.trace.complete = False
             self._stack.clear()
+            self._blocks.clear()
             self._again = 0
             return UNKNOWN
 
@@ -663,22 +681,51 @@ class Run:
         del self._guards[guarded:]
 
     def _with(self, node: ir.With) -> None:
-        no_grad, guarded = 0, len(self._guards)
-        for context, target in node.items:
-            value = self._eval(context)
-            if isinstance(value, Term) and (
-                value.op in NO_GRAD
-                or (value.op == "torch.set_grad_enabled" and value.args[:1] == (Const(False),))
-            ):
-                no_grad += 1
-            if target is not None:
-                self._assign(target, value, node.span)
-            if isinstance(value, Term) and value.op == "torch.device":
-                self._guards.append(value)
+        (context, target), *others = node.items
+        body = (ir.With(tuple(others), node.body, node.span),) if others else node.body
+        block = _Block(len(self._stack), body, target, node.span, self._state.names)
+        self._blocks.append(block)
+        value = self._eval(context)
+        self._blocks.pop()
+        if block.is_done:
+            self._state.names = block.names
+            self._state.alive = self._state.alive and not block.is_left
+        elif self._state.alive:
+            self._enter(block, value)
+
+    def _enter(self, block: _Block, value: Value) -> None:
+        """The body of a `with` statement, given what its context manager gives it."""
+        guarded = len(self._guards)
+        no_grad = isinstance(value, Term) and (
+            value.op in NO_GRAD
+            or (value.op == "torch.set_grad_enabled" and value.args[:1] == (Const(False),))
+        )
+        if block.target is not None:
+            self._assign(block.target, value, block.span)
+        if isinstance(value, Term) and value.op == "torch.device":
+            self._guards.append(value)
         self._no_grad += no_grad
-        self._block(node.body)
+        self._block(block.body)
         self._no_grad -= no_grad
         del self._guards[guarded:]
+
+    def _yield(self, value: Value) -> Value:
+        """Where a generator hands over: as a context manager, to the body of the `with` that called it."""
+        frame, block = self._frame, self._blocks[-1] if self._blocks else None
+        if block is None or block.is_done or len(self._stack) != block.depth + 1:
+            return self.term("opaque", value)
+        if all(self._decorator(d, frame.module) not in MANAGERS for d in frame.function.decorators):
+            return self.term("opaque", value)
+        block.is_done = True
+        names, self._state.names = self._state.names, block.names
+        self._stack.pop()
+        departures = self._departures()
+        self._enter(block, value)
+        if not self._state.alive and self._departures() > departures:
+            block.is_left = self._state.alive = True  # a `return` or `break`: what comes after runs
+        self._stack.append(frame)
+        block.names, self._state.names = self._state.names, names
+        return NONE
 
     def _try(self, node: ir.Try) -> None:
         start = self._state.copy()
@@ -1075,6 +1122,8 @@ class Run:
                 return result
             case ir.Lambda(function=function):
                 return Local(function, self._frame.module, self._state.names)
+            case ir.Yield(value=value):
+                return self._yield(self._eval(value))
             case ir.Opaque(parts=parts):
                 return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
 

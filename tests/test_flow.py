@@ -534,3 +534,47 @@ def test_what_a_dataclass_is_built_with_comes_before_its_defaults(made: str, hel
 )
 def test_what_an_unknown_key_may_overwrite_is_not_known(options: str, known: bool) -> None:
     assert (run(f"{options}\nreturn options['a']").returned == Const(1)) is known
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("with around(td):\n    td['k'] = x", ["before", "k", "after"]),
+        ("with around(td) as held:\n    held['k'] = x", ["before", "k", "after"]),
+        ("with torch.no_grad(), around(td):\n    td['k'] = x", ["before", "k", "after"]),
+        (
+            "with around(td):\n    with around(td):\n        td['k'] = x",
+            [*["before"] * 2, "k", *["after"] * 2],
+        ),
+        ("with around(td):\n    td['k'] = x\n    return td", ["before", "k", "after"]),
+        (
+            "for key in ('k', 'l'):\n    with around(td):\n        td[key] = x\n        break",
+            ["before", "k", "after"],
+        ),
+        ("with around(td):\n    td['k'] = x\n    raise ValueError", ["before", "k"]),
+    ],
+)
+def test_the_body_of_a_with_runs_where_its_manager_yields(body: str, expected: list[str]) -> None:
+    head = (
+        "from contextlib import contextmanager\n@contextmanager\ndef around(td):\n"
+        "    td['before'] = 1\n    yield td\n    td['after'] = 1\n"
+    )
+    trace = run(body, head=head)
+    assert [e.key for e in trace.of(KeyWrite)] == expected
+    assert not trace.of(Escape)
+
+
+def test_names_bound_in_the_body_of_a_with_are_known_after_it() -> None:
+    head = "from contextlib import contextmanager\n@contextmanager\ndef around():\n    kept = 1\n    yield\n"
+    assert run("kept = 2\nwith around():\n    kept = 3\nreturn kept", head=head).returned == Const(3)
+
+
+@pytest.mark.parametrize("mode", ["no_grad", "enable_grad"])
+def test_a_manager_may_switch_autograd_off(mode: str) -> None:
+    head = (
+        "from contextlib import contextmanager\n@contextmanager\ndef quiet():\n"
+        f"    with torch.{mode}():\n        yield\n"
+    )
+    trace = run("with quiet():\n    out, state = self.lstm(x)\nself.kept = state", head=head)
+    kept = [states_of(s.value) for s in trace.of(Store)]
+    assert any(any(found.values()) for found in kept) is (mode == "enable_grad")

@@ -139,6 +139,11 @@ class Lambda:
 
 
 @record()
+class Yield:
+    value: Expr
+
+
+@record()
 class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
@@ -161,6 +166,7 @@ Expr = (
     | Comprehension
     | Walrus
     | Lambda
+    | Yield
     | Opaque
 )
 

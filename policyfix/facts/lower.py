@@ -137,6 +137,9 @@ class _Lowering:
         parameters = self._parameters(node.args)
         return ir.Lambda(ir.FunctionFacts("<lambda>", qualname, parameters, (), body, self._span(node)))
 
+    def _yield(self, node: ast.Yield) -> ir.Expr:
+        return ir.Yield(ir.Literal(None) if node.value is None else self._expr(node.value))
+
     def _parameters(self, node: ast.arguments) -> tuple[ir.Parameter, ...]:
         missing = len(node.posonlyargs) + len(node.args) - len(node.defaults)
         defaults: list[ast.expr | None] = [*[None] * missing, *node.defaults]
@@ -465,6 +468,7 @@ _EXPRESSIONS: dict[type[ast.expr], Callable[[_Lowering, Any], ir.Expr]] = {
     ast.NamedExpr: lambda self, node: ir.Walrus(ir.Name(node.target.id), self._expr(node.value)),
     ast.Starred: lambda self, node: ir.Starred(self._expr(node.value)),
     ast.Lambda: _Lowering._lambda,
+    ast.Yield: _Lowering._yield,
 }
 
 _SYMBOLS: dict[type[ast.AST], str] = {

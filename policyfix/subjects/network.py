@@ -35,8 +35,8 @@ _PASSING = _LAYING_OUT | frozenset(
     "torch.permute einops.rearrange torch.nn.functional.dropout torch.clone".split()
 )
 _PRODUCTS = frozenset(
-    "* @ mul matmul bmm torch.mul torch.matmul torch.bmm torch.baddbmm torch.einsum "
-    "torch.nn.functional.scaled_dot_product_attention".split()
+    "* @ mul matmul bmm mm torch.mul torch.matmul torch.bmm torch.mm torch.baddbmm torch.einsum "
+    "torch.nn.functional.scaled_dot_product_attention torch.nn.functional.linear".split()
 )
 _SUMS = frozenset("+ - add sub torch.add torch.sub".split())
 _LIKE = frozenset("view_as expand_as reshape_as type_as".split())

@@ -64,7 +64,10 @@ class TanhAfterScores(Rule[PolicyClass]):
                 )
 
 
-_PRODUCTS = frozenset("@ torch.einsum torch.matmul matmul torch.bmm bmm einsum torch.inner".split())
+_PRODUCTS = frozenset(
+    "@ matmul bmm mm einsum torch.einsum torch.matmul torch.bmm torch.mm torch.baddbmm torch.addmm "
+    "torch.inner torch.tensordot torch.nn.functional.linear torch.nn.functional.bilinear".split()
+)
 _LAYOUT = VIEWS | frozenset("torch.squeeze torch.reshape einops.rearrange torch.flatten index".split())
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.tensors import created_without_device, depends_on_values, is_moved, is_tensor
 from policyfix.trace import Called, Store
-from policyfix.values import Group, Term, Value, options, walk
+from policyfix.values import Group, Term, Thing, Value, options, walk
 
 
 class UnregisteredTensor(Rule[PolicyClass]):
@@ -53,7 +53,11 @@ class UnregisteredTensor(Rule[PolicyClass]):
         for store in trace.of(Store):
             if store.registered or not self._is_left_behind(store):
                 continue
-            kept = [v for v in _tensors(store.value) if not made.isdisjoint(walk(v)) and v not in again]
+            kept = [
+                v
+                for v in _tensors(store.value, trace.heap)
+                if not made.isdisjoint(walk(v)) and v not in again
+            ]
             if not kept or policy.sets_later(store.attribute):
                 continue
             if any(self._is_used(v, later) and not is_moved(v, policy.terms) for v in kept):
@@ -79,12 +83,13 @@ class UnregisteredTensor(Rule[PolicyClass]):
         )
 
 
-def _tensors(value: Value) -> Iterator[Value]:
-    """A tensor, or those in a tuple or list."""
+def _tensors(value: Value, heap: Mapping[tuple[Thing, str], Value]) -> Iterator[Value]:
+    """A tensor, or those in a tuple, list or dict."""
     for option in options(value):
-        for item in option.items if isinstance(option, Group) else (option,):
-            if is_tensor(item):
-                yield item
+        held: Iterable[Value] = option.items if isinstance(option, Group) else (option,)
+        if isinstance(option, Thing) and option.kind != "instance":
+            held = [v for (thing, _), v in heap.items() if thing is option]
+        yield from filter(is_tensor, held)
 
 
 def _is_given(value: Value) -> bool:
