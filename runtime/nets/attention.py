@@ -11,6 +11,9 @@ from torch.autograd.function import once_differentiable
 from ..modes import SOUND, Mode
 from .at_hand import copy_transposed_, is_readable
 
+# Scores that are computed at once where none is kept for a gradient: 1.5 MB.
+_SCORES = 3 << 17
+
 
 def _check_heads(width: int, num_heads: int, name: str) -> None:
     if num_heads < 1 or width < 1 or width % num_heads:
@@ -115,9 +118,14 @@ class _ReadHeads(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        weights = torch.bmm(queries, keys).softmax(dim=-1).to(queries.dtype)
+        if not any(ctx.needs_input_grad):
+            # In parts: at once they would be memory that the system gives and takes back every time.
+            many = max(1, _SCORES // (queries.shape[1] * keys.shape[2]))
+            parts = zip(*(part.split(many) for part in (queries, keys, values)), strict=True)
+            return torch.cat([_read(*part)[0] for part in parts])
+        read, weights = _read(queries, keys, values)
         ctx.save_for_backward(queries, keys, values, weights)
-        return torch.bmm(weights, values.mT)
+        return read
 
     @staticmethod
     @once_differentiable
@@ -127,6 +135,12 @@ class _ReadHeads(torch.autograd.Function):
         of_weights = torch.bmm(gradient, values)
         of_scores = torch._softmax_backward_data(of_weights, weights, -1, weights.dtype)
         return torch.bmm(of_scores, keys.mT), torch.bmm(queries.mT, of_scores), of_values
+
+
+def _read(queries: Tensor, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """What is read, and with which weights `[M, Q, K]`."""
+    weights = torch.bmm(queries, keys).softmax(dim=-1).to(queries.dtype)
+    return torch.bmm(weights, values.mT), weights
 
 
 def _memory(keys: Tensor, values: Tensor, num_heads: int, mask: Tensor | None = None) -> _Memory:

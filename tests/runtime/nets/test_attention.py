@@ -3,6 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from policyfix.runtime.modes import REFERENCE
+from policyfix.runtime.nets import attention
 from policyfix.runtime.nets.attention import (
     LatentCrossAttention,
     LatentSelfAttention,
@@ -128,3 +129,13 @@ def test_heads_one_by_one_read_what_the_fused_kernel_reads(masked: bool) -> None
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(sizes)).replace("num_heads", "heads")):
         LatentCrossAttention(7, 6, **({"embed_dim": 8, "num_heads": 4} | sizes))
+
+
+def test_scores_in_parts_are_the_scores_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = LatentSelfAttention(8, 6, num_heads=2, num_layers=2)
+    latents = torch.randn(7, 5, 8)
+    expected = net(latents).detach()
+    monkeypatch.setattr(attention, "_SCORES", 3 * 6 * 6)  # those of three heads
+    with torch.no_grad():
+        torch.testing.assert_close(net(latents), expected)
