@@ -121,7 +121,7 @@ class _ReadHeads(torch.autograd.Function):
         if not any(ctx.needs_input_grad):
             # In parts: at once they would be memory that the system gives and takes back every time.
             many = max(1, _SCORES // (queries.shape[1] * keys.shape[2]))
-            parts = zip(*(part.split(many) for part in (queries, keys, values)), strict=True)
+            parts = zip(*(torch.split(part, many) for part in (queries, keys, values)), strict=True)
             return torch.cat([_read(*part)[0] for part in parts])
         read, weights = _read(queries, keys, values)
         ctx.save_for_backward(queries, keys, values, weights)
