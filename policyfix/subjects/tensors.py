@@ -69,7 +69,7 @@ def is_tensor(value: Value) -> bool:
         elif key_of(current) is not None or current.op in ("core", "module", "action"):
             continue
         elif current.op in _ARITHMETIC:
-            if not any(isinstance(a, Term) and is_tensor(a) for a in current.args):
+            if not any(isinstance(a, (Term, Either)) and is_tensor(a) for a in current.args):
                 return False
         elif not _makes_tensor(current):
             if current.op in _LAYOUT or current.op in _VALUES or not current.args:
