@@ -1029,6 +1029,10 @@ class Run:
         """The elements of something of known length."""
         if isinstance(value, Group):
             return list(value.items)
+        if isinstance(value, Term) and value.op == "zip" and value.args:
+            columns = [arg.items for arg in value.args if isinstance(arg, Group)]
+            if len(columns) == len(value.args):
+                return [group(row) for row in zip(*columns, strict=False)]
         if isinstance(value, Thing) and value.cls is not None and _is_named_tuple(value.cls):
             return [held for (thing, _), held in self._state.heap.items() if thing is value]
         named = self._named_entries(value)

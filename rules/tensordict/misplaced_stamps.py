@@ -6,8 +6,8 @@ from policyfix.rule import Finding, Rule
 from policyfix.shapes import ONE, ROWS, STEPS, Size
 from policyfix.subjects import Mode, PolicyClass
 from policyfix.subjects.layout import certain, misfits, reaches, returned
-from policyfix.trace import KeyWrite
-from policyfix.values import Term, options
+from policyfix.trace import InPlace, KeyWrite
+from policyfix.values import Term, Value, key_of, keywords, options, positional, storage, walk
 
 
 class MisplacedStamps(Rule[PolicyClass]):
@@ -86,14 +86,35 @@ def _numbers(policy: PolicyClass, mode: Mode) -> tuple[Size, Size]:
 
 
 def _says_otherwise(write: KeyWrite, expected: Size, mode: Mode) -> bool:
-    """Whether a stamp is `torch.full(size, number)` with a number that is certainly another one."""
+    """Whether a stamp holds one number throughout that is certainly another one."""
+    filled_later = {root for e in mode.trace.of(InPlace) for root in storage(e.target)}
+    if any(key_of(root) == write.key for root in filled_later):
+        return False
     for value in options(write.value):
-        if not isinstance(value, Term) or value.op != "torch.full" or len(value.args) < 2:
-            return False
-        number = value.args[1]
-        if isinstance(number, Term) and number.op == "=fill_value":
-            number = number.args[0]
-        size = mode.trace.shapes.size(number)
-        if size is None or size.equals(expected):
+        number = None if any(part in filled_later for part in walk(value)) else _number(value, mode)
+        if number is None or number.equals(expected):
             return False
     return True
+
+
+def _number(value: Value, mode: Mode) -> Size | None:
+    """The number that a tensor holds throughout: `torch.full(size, T)`, `torch.ones(size) * T`."""
+    if not isinstance(value, Term):
+        return None
+    args, given = positional(value.args), keywords(value.args)
+    if value.op in _FULL:
+        at = _FULL[value.op]
+        filled = args[at] if len(args) > at else given.get("fill_value")
+        return None if filled is None else mode.trace.shapes.size(filled)
+    if value.op in ("torch.ones", "torch.ones_like", "new_ones"):
+        return ONE
+    if value.op in ("to", "long", "clone"):
+        return _number(args[0], mode)
+    if value.op == "*" and len(args) == 2:
+        one, other = (_number(arg, mode) or mode.trace.shapes.size(arg) for arg in args)
+        return None if one is None or other is None else one * other
+    return None
+
+
+# Where those who fill a tensor with a number are given it.
+_FULL = {"torch.full": 1, "torch.full_like": 1, "new_full": 2}
