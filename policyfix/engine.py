@@ -79,9 +79,13 @@ def check(
     python = [path for path in files if not sources.is_config(path)]
     headers = {path: h for path in python if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(index.candidates(headers, project.locate, reader.headers))
-    observing = [path for path in candidates if reader.observes(path)]
+    known, policies = headers, list(candidates)
     candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
-    candidates |= dict.fromkeys(index.builders(headers, observing, reader.data))
+    if with_dependants and candidates.keys() != headers.keys():  # what the rest builds may stand in others
+        known = _with_imported(headers, project, reader)
+        policies = index.candidates(known, project.locate, reader.headers)
+    observing = [path for path in policies if reader.observes(path)]
+    candidates |= dict.fromkeys(p for p in index.builders(known, observing, reader.data) if p in headers)
     hearing = _Hearing(project, reader, contract, chosen, files, with_fixes)
     # The largest first: the processes are done at about the same time.
     work = sorted([*candidates, *configs], key=reader.size, reverse=True)
@@ -127,6 +131,23 @@ def check(
     absent = {Path(place) for part in heard for place in part.absent if not place.startswith(folders)}
     result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
     return result
+
+
+def _with_imported(
+    headers: dict[Path, index.Headers], project: Project, reader: Reader
+) -> dict[Path, index.Headers]:
+    """Files, and those that they import: policies, or a table that those import policies for."""
+    known = latest = headers
+    for _ in range(2):
+        imported = {
+            found
+            for path, header in latest.items()
+            for module, _ in header.imports
+            if (found := project.locate(module.decode(errors="replace"), path)) is not None
+        }
+        latest = {path: h for path in imported - known.keys() if (h := reader.headers(path)) is not None}
+        known = known | latest
+    return known
 
 
 def _dependants(given: frozenset[Path], reader: Reader, walk: sources.Walk) -> list[Path]:

@@ -209,6 +209,18 @@ def test_subclasses_elsewhere_answer_for_a_changed_base(tmp_path: Path) -> None:
     assert check(tmp_path / "other.py", with_dependants=True).findings
 
 
+def test_a_file_that_only_builds_policies_is_read_by_itself_as_with_them(agents: Path) -> None:
+    (agents / "table.py").write_text("from .forager import Forager\n\nAGENTS = {'forager': Forager}\n")
+    (agents / "factory.py").write_text(
+        "from .table import AGENTS\n\n\n"
+        "def build(cfg, env):\n"
+        "    return AGENTS[cfg.agent_type](env=env, hidden_size=cfg.hidden_size)\n"
+    )
+    whole = [f for f in check(agents).findings if f.path.endswith("factory.py")]
+    assert "PF403" in {f.code for f in whole}
+    assert check(agents / "factory.py", with_dependants=True).findings == whole
+
+
 def test_nobody_is_asked_about_classes_that_are_no_modules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
