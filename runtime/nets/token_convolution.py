@@ -184,6 +184,7 @@ def _pairs(geometry: _Geometry, tokens: npt.NDArray[np.void]) -> tuple[_Integers
     owner = order.new_empty(count, len(row_of_place)).scatter_(1, places, order)
     owned = owner.gather(1, places) == order
 
+    # policyfix: ignore[PF701] -- as in `_Pairs`
     reached = (reach.index_select(0, flat).view(count, kept).mul_(owned).unsqueeze(1) & bits).bool().numpy()
     counts = np.add.reduce(reached.view(np.uint8), axis=-1, dtype=np.uint8 if kept < 256 else np.int64)
     rows = row_of_place.index_select(0, flat).view(count, kept).add_(torch.from_numpy(tokens["value"]))
