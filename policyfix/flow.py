@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TypeVar
 
 from policyfix.facts import ir
+from policyfix.heap import Heap, either_of, joined
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
 from policyfix.shapes import Shapes
 from policyfix.trace import (
@@ -155,11 +155,11 @@ class State:
     """Names and contents at one point of one path."""
 
     names: dict[str, Value]
-    heap: dict[tuple[Thing, str], Value]
+    heap: Heap
     alive: bool = True
 
     def copy(self) -> State:
-        return State(dict(self.names), dict(self.heap), self.alive)
+        return State(dict(self.names), self.heap.copy(), self.alive)
 
 
 @dataclass(eq=False)
@@ -190,7 +190,7 @@ class Run:
         self._stack: list[Frame] = []
         self._no_grad = 0
         self._guards: list[Value] = []  # undecided tests that what runs now depends on
-        self._state = State({}, {})
+        self._state = State({}, Heap())
         self._blocks: list[_Block] = []  # of the `with` statements whose context is being evaluated
         self._again = 0  # loops that are in their second pass
         self._looped: set[int] = set()  # loops that were run, by identity
@@ -232,8 +232,8 @@ class Run:
         todo: list[tuple[str, ...]] = [()]
         while todo:
             way = todo.pop()
-            for (thing, name), held in self._state.heap.items():
-                for option in options(held) if thing is found[way] else ():
+            for name, held in self._state.heap.of(found[way]).items():
+                for option in options(held):
                     known = not isinstance(option, Thing) or option in found.values()
                     if isinstance(option, Thing) and option.kind == "instance" and not known:
                         found[(*way, name)] = option
@@ -250,32 +250,32 @@ class Run:
                 continue
             earlier = self.term("earlier", Const(".".join(way)))
             kept = either([self._remade(kind, earlier) for kind in kinds] or [earlier])
-            held = self._state.heap.get((thing, way[-1]), NONE)
+            held = self._state.heap.get(thing, way[-1]) or NONE
             for option in options(held):
                 if isinstance(option, Thing) and option.cls is None:
                     self._refill(option, kept)
             if not all(isinstance(o, Thing) for o in options(held)):
-                self._state.heap[(thing, way[-1])] = either([held, kept])
+                self._state.heap.put(thing, way[-1], either([held, kept]))
 
     def _refill(self, container: Thing, kept: Value) -> None:
         """What an earlier call left in a container, or in those that it holds."""
         inner = False
-        for entry in [e for e in self._state.heap if e[0] is container]:
-            nested = [o for o in options(self._state.heap[entry]) if isinstance(o, Thing) and o.cls is None]
+        for name, held in list(self._state.heap.of(container).items()):
+            nested = [o for o in options(held) if isinstance(o, Thing) and o.cls is None]
             for other in nested:
                 self._refill(other, kept)
             inner = inner or bool(nested)
             if not nested:
-                self._state.heap[entry] = either([self._state.heap[entry], kept])
+                self._state.heap.put(container, name, either([held, kept]))
         if not inner:
-            self._state.heap[(container, "*")] = kept
+            self._state.heap.put(container, "*", kept)
 
     def _remade(self, kind: Kind, earlier: Term) -> Thing:
         """An object as an earlier call left it: its attributes are what a tuple's items are."""
         cls, names = kind
         made = Thing("instance", cls)
         for number, name in enumerate(names):
-            self._state.heap[(made, name)] = self.term("index", earlier, Const(number))
+            self._state.heap.put(made, name, self.term("index", earlier, Const(number)))
         return made
 
     def obscure(self, root: Thing, attributes: Iterable[tuple[str, ...]]) -> None:
@@ -286,20 +286,20 @@ class Run:
             if thing is None:
                 continue
             unclear = self.term("attribute", thing, Const(way[-1]))
-            held = self._state.heap.get((thing, way[-1]), NONE)
+            held = self._state.heap.get(thing, way[-1]) or NONE
             containers = [o for o in options(held) if isinstance(o, Thing) and o.kind in ("dict", "list")]
             for place in [(c, "*") for c in containers] or [(thing, way[-1])]:
-                self._state.heap[place] = either([self._state.heap.get(place, NONE), unclear])
+                self._state.heap.put(*place, either([self._state.heap.get(*place) or NONE, unclear]))
 
     def replace(self, thing: Thing, attribute: str, value: Value) -> None:
         """Somebody gives an attribute another value."""
-        self._state.heap[(thing, attribute)] = value
+        self._state.heap.put(thing, attribute, value)
 
     def leave_open(self, thing: Thing, attributes: Iterable[str]) -> None:
         """Attributes that somebody else sets before the next call: None is just where they start."""
         for name in attributes:
-            if self._state.heap.get((thing, name)) == NONE:
-                del self._state.heap[(thing, name)]
+            if self._state.heap.get(thing, name) == NONE:
+                self._state.heap.drop(thing, name)
 
     def open_flags(self, root: Thing) -> None:
         """Flags and numbers that a method gives another value are not what the constructor set, after the
@@ -307,9 +307,9 @@ class Run:
         for thing in self.instances(root).values():
             for cls in () if thing.cls is None else thing.cls.linked:
                 for name, value in (c for f in cls.facts.functions for c in _given(f)):
-                    held = self._state.heap.get((thing, name))
+                    held = self._state.heap.get(thing, name)
                     if isinstance(held, Const) and held not in (NONE, value):
-                        del self._state.heap[(thing, name)]
+                        self._state.heap.drop(thing, name)
 
     def term(self, op: str, *args: Value) -> Term:
         key = (op, *args)
@@ -337,9 +337,9 @@ class Run:
             self._state = before
 
     @property
-    def held(self) -> dict[tuple[Thing, str], Value]:
+    def held(self) -> Heap:
         """What instances and containers hold."""
-        return dict(self._state.heap)
+        return self._state.heap.copy()
 
     @property
     def terms(self) -> Iterable[Term]:
@@ -518,9 +518,8 @@ class Run:
                 values = []
             elif parameter.kind == "**":
                 thing = Thing("dict")
-                for key, value in rest.items():
-                    self._state.heap[(thing, key)] = value
-                self._state.heap[(thing, "*")] = self.term("keywords", Const(function.qualname))
+                self._state.heap.update(thing, rest)
+                self._state.heap.put(thing, "*", self.term("keywords", Const(function.qualname)))
                 bound[parameter.name] = thing
             elif parameter.default is not None and not open_ended:
                 default = self._eval(parameter.default)
@@ -534,7 +533,7 @@ class Run:
     def _join(self, states: list[State]) -> State:
         if len(states) == 1:
             return states[0]
-        return State(_either_of([s.names for s in states]), _either_of([s.heap for s in states]))
+        return State(either_of([s.names for s in states]), joined([s.heap for s in states]))
 
     # ------------------------------------------------------------------------------- statements
 
@@ -806,7 +805,7 @@ class Run:
                 self._escape([value], span)
 
     def _keep(self, thing: Thing, name: str, value: Value, span: ir.Span, registered: bool = False) -> None:
-        self._state.heap[(thing, name)] = value
+        self._state.heap.put(thing, name, value)
         self._record(Store(thing, name, value, self._place(span), self._tick(), registered))
         if thing.cls is not None and not thing.cls.is_module and thing is not self._frame.receiver:
             for container in self._outer(thing):
@@ -818,7 +817,7 @@ class Run:
                 key = index.value if isinstance(index, Const) else None
                 self._note_lookup(option, index, span)
                 if isinstance(key, str):
-                    self._state.heap[(option, key)] = value
+                    self._state.heap.put(option, key, value)
                     self._kept_in(option, value, span)
                 else:
                     if key is None:
@@ -879,11 +878,10 @@ class Run:
     def _replace(self, old: Value, new: Value) -> None:
         """What is held under any name or attribute becomes another value."""
         for name, held in self._state.names.items():
-            if any(o is old for o in options(held)):
+            if old in options(held):
                 self._state.names[name] = either(new if o is old else o for o in options(held))
-        for place, held in self._state.heap.items():
-            if any(o is old for o in options(held)):
-                self._state.heap[place] = either(new if o is old else o for o in options(held))
+        for thing, name, held in self._state.heap.holding([old]):
+            self._state.heap.put(thing, name, either(new if o is old else o for o in options(held)))
 
     def _kept_in(self, container: Value, value: Value, span: ir.Span) -> None:
         """Records a store for every instance that holds the container, or the tensor that it is a view of; a
@@ -893,8 +891,8 @@ class Run:
             roots |= self._outer(root)
         # What was there before tells attributes apart that were built alike: two buffers of zeros.
         told = {root for root in roots if isinstance(root, Term) and root.op == "earlier"} or roots
-        for (thing, name), held in self._state.heap.items():
-            if thing.kind == "instance" and not told.isdisjoint(options(held)):
+        for thing, name, _ in self._state.heap.holding(told):
+            if thing.kind == "instance":
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
         if any(isinstance(r, Term) and r.op in ("parameter", "attribute") for r in roots):
             self._escape([value], span)
@@ -904,16 +902,15 @@ class Run:
         found: set[Value] = set()
         todo: list[Value] = [container]
         while todo:
-            inner = todo.pop()
-            for (thing, _), held in self._state.heap.items():
-                if thing.kind != "instance" and thing not in found and any(o is inner for o in options(held)):
+            for thing, _, _ in self._state.heap.holding([todo.pop()]):
+                if thing.kind != "instance" and thing not in found:
                     found.add(thing)
                     todo.append(thing)
         return found
 
     def _append(self, container: Thing, value: Value, span: ir.Span) -> None:
-        old = self._state.heap.get((container, "*"))
-        self._state.heap[(container, "*")] = value if old is None else either([old, value])
+        old = self._state.heap.get(container, "*")
+        self._state.heap.put(container, "*", value if old is None else either([old, value]))
         self._kept_in(container, value, span)
 
     def _get_attribute(self, owner: Value, name: str) -> Value:
@@ -942,7 +939,7 @@ class Run:
                 return UNKNOWN
 
     def _instance_attribute(self, thing: Thing, cls: LinkedClass, name: str) -> Value:
-        held = self._state.heap.get((thing, name))
+        held = self._state.heap.get(thing, name)
         if held is not None:
             return held
         if name == "__class__":
@@ -998,7 +995,7 @@ class Run:
                 return either(items)
             case Thing(kind="dict" | "list"):
                 if isinstance(index, Const) and isinstance(index.value, str):
-                    entry = self._state.heap.get((owner, index.value))
+                    entry = self._state.heap.get(owner, index.value)
                     if entry is not None:
                         return entry
                 self._note_lookup(owner, index, span or self._frame.function.span)
@@ -1034,7 +1031,7 @@ class Run:
             if len(columns) == len(value.args):
                 return [group(row) for row in zip(*columns, strict=False)]
         if isinstance(value, Thing) and value.cls is not None and _is_named_tuple(value.cls):
-            return [held for (thing, _), held in self._state.heap.items() if thing is value]
+            return list(self._state.heap.of(value).values())
         named = self._named_entries(value)
         return submodules(value) if named is None else [Const(name) for name in named]
 
@@ -1049,8 +1046,8 @@ class Run:
             case Group(items=items):
                 return either(items)
             case Thing(kind="list"):
-                held = [v for (thing, _), v in self._state.heap.items() if thing is value]
-                return either(held) if held else UNKNOWN
+                held = self._state.heap.of(value)
+                return either(held.values()) if held else UNKNOWN
             case Thing(kind="dict"):  # its keys
                 return self._element(self.term("keys", value))
             case Term(op="each", args=(inner,)):
@@ -1196,9 +1193,9 @@ class Run:
 
     def _put(self, made: Thing, key: Value, value: Value) -> None:
         """An entry of a new dict; those under keys that are not known are kept as one."""
-        place = (made, _key(key))
-        others = [self._state.heap[place]] if place[1] == "*" and place in self._state.heap else []
-        self._state.heap[place] = either([*others, value])
+        name = _key(key)
+        other = self._state.heap.get(made, name) if name == "*" else None
+        self._state.heap.put(made, name, value if other is None else either([other, value]))
 
     def _operation(self, operator: str, operands: tuple[ir.Expr, ...]) -> Value:
         if operator in ("and", "or"):
@@ -1227,7 +1224,7 @@ class Run:
             return merged
         if operator == "*" and isinstance(values[0], Group):  # `[None] * layers`
             repeated = Thing("list")
-            self._state.heap[(repeated, "*")] = either(values[0].items)
+            self._state.heap.put(repeated, "*", either(values[0].items))
             return repeated
         if all(isinstance(v, Unknown) for v in values):
             return UNKNOWN
@@ -1288,7 +1285,7 @@ class Run:
                 positional.extend([value] if elements is None else elements)
             elif argument.star == "**":
                 keywords.update(self._entries(value))
-                rest = self._state.heap.get((value, "*")) if isinstance(value, Thing) else UNKNOWN
+                rest = self._state.heap.get(value, "*") if isinstance(value, Thing) else UNKNOWN
                 opened = opened or rest is not None
                 # Any parameter may be among what is not known, but for what a caller adds to the config.
                 spread = spread or not (rest is None or (isinstance(rest, Term) and rest.op == "keywords"))
@@ -1307,28 +1304,27 @@ class Run:
         return result
 
     def _entries(self, value: Value) -> dict[str, Value]:
-        if not isinstance(value, Thing):
-            return {}
-        return {k: v for (thing, k), v in self._state.heap.items() if thing is value and k != "*"}
+        return {name: held for name, held in self._state.heap.of(value).items() if name != "*"}
 
     def _pour(self, source: Value, target: Thing) -> None:
         """What a dict holds, a new one holds too: `{**source}`, `dict(source)`, `source | other`."""
-        held = {name: value for (thing, name), value in self._state.heap.items() if thing is source}
+        held = self._state.heap.of(source)
         if not isinstance(source, Thing) and source != NONE:
             held = {"*": source}
         if "*" in held:
             self._blur(target, held["*"])
-        self._state.heap.update({(target, name): value for name, value in held.items()})
+        self._state.heap.update(target, held)
 
     def _blur(self, target: Thing, value: Value) -> None:
         """What is put into a dict under a key that is not known may stand under any that is."""
         for name, held in self._entries(target).items():
-            self._state.heap[(target, name)] = either([held, value])
+            self._state.heap.put(target, name, either([held, value]))
 
     def _unnamed(self, source: Value) -> Iterable[Value]:
         """What a dict, or pairs, may hold under keys that are not known."""
         if isinstance(source, Thing):
-            return [v for (thing, k), v in self._state.heap.items() if thing is source and k == "*"]
+            unnamed = self._state.heap.get(source, "*")
+            return [] if unnamed is None else [unnamed]
         pairs = self._elements(source) or ([] if source == NONE else [self._element(source)])
         return [self._item(pair, Const(1)) for pair in pairs]
 
@@ -1393,8 +1389,8 @@ class Run:
         """Records a call on a net that some instance holds."""
         if not isinstance(receiver, Thing) or receiver is self._frame.receiver:
             return
-        for (thing, name), held in self._state.heap.items():
-            if thing is self._frame.receiver and any(o is receiver for o in options(held)):
+        for name, held in self._state.heap.of(self._frame.receiver or UNKNOWN).items():
+            if receiver in options(held):
                 place = self._place(span)
                 self._record(NetCall(name, method, tuple(arguments), result, place, self._tick()))
                 return
@@ -1442,7 +1438,7 @@ class Run:
             given = {name: self._item(positional[0], Const(i)) for i, name in enumerate(fields)}
         elif spread or self._opened:  # any field may be among what is not known
             given = {name: self.term("attribute", thing, Const(name)) for name in fields} | given
-        self._state.heap.update({(thing, name): value for name, value in {**given, **keywords}.items()})
+        self._state.heap.update(thing, {**given, **keywords})
         if positional and not given:
             self._escape(positional, span)
         found = cls.find("__post_init__")
@@ -1566,7 +1562,7 @@ class Run:
 
     def _is_empty(self, value: Value) -> bool:
         """Whether a value is a list that nothing was put into."""
-        return isinstance(value, Thing) and value.kind == "list" and (value, "*") not in self._state.heap
+        return isinstance(value, Thing) and value.kind == "list" and "*" not in self._state.heap.of(value)
 
     def _named(self, keywords: dict[str, Value]) -> list[Value]:
         """Keyword arguments as terms that keep their names."""
@@ -1645,8 +1641,9 @@ class Run:
         if name in ("get", "pop", "setdefault"):
             default = positional[1] if len(positional) > 1 else NONE
             index = positional[0] if positional else UNKNOWN
-            if isinstance(index, Const) and (thing, str(index.value)) in self._state.heap:
-                return self._state.heap[(thing, str(index.value))]
+            known = self._state.heap.get(thing, str(index.value)) if isinstance(index, Const) else None
+            if known is not None:
+                return known
             self._note_lookup(thing, index, span)
             held = self._held(thing, index)
             if name == "setdefault":
@@ -1667,18 +1664,17 @@ class Run:
             return NONE
         if name == "copy":
             copied = Thing(thing.kind)
-            self._state.heap.update({(copied, k): v for (t, k), v in self._state.heap.items() if t is thing})
+            self._state.heap.update(copied, self._state.heap.of(thing))
             return copied
         if name in ("values", "items"):
             named = self._named_entries(thing)
             if named is not None and name == "items":
                 return group(group((Const(k), v)) for k, v in named.items())
-            element = either(v for (t, _), v in self._state.heap.items() if t is thing)
+            element = either(self._state.heap.of(thing).values())
             count = self.term("count")
             return self.term("each", element if name == "values" else group([count, element]))
         if name == "clear":
-            for entry in [k for k in self._state.heap if k[0] is thing]:
-                del self._state.heap[entry]
+            self._state.heap.clear(thing)
             return NONE
         if name == "keys":
             return self.term("keys", thing)
@@ -1696,13 +1692,14 @@ class Run:
         """What a dict holds, where all of its keys are known."""
         if not isinstance(value, Thing) or value.kind != "dict":
             return None
-        held = {name: v for (thing, name), v in self._state.heap.items() if thing is value}
-        return held if held and "*" not in held and len(held) <= MAX_ALTERNATIVES else None
+        held = self._state.heap.of(value)
+        return dict(held) if held and "*" not in held and len(held) <= MAX_ALTERNATIVES else None
 
     def _held(self, thing: Thing, index: Value) -> list[Value]:
         """What `thing[index]` may be: under a name only what is kept under it, or under a computed one."""
         names = ("*", index.value) if isinstance(index, Const) and isinstance(index.value, str) else None
-        return [v for (t, n), v in self._state.heap.items() if t is thing and (names is None or n in names)]
+        held = self._state.heap.of(thing)
+        return [value for name, value in held.items() if names is None or name in names]
 
     def _call_tensordict(
         self, td: Term, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
@@ -1717,7 +1714,7 @@ class Run:
         if name in ("update", "update_"):
             source = positional[0] if positional else NONE
             if isinstance(source, Thing):
-                if (source, "*") in self._state.heap:
+                if "*" in self._state.heap.of(source):
                     self._write(td, None, UNKNOWN, span)
                 for name, value in self._entries(source).items():
                     self._write(td, name, value, span)
@@ -1759,20 +1756,6 @@ def _is_bool(value: Value) -> bool:
 
 # Methods of containers that change nothing.
 _LOOKS = frozenset("index count __len__ __contains__ __iter__".split())
-
-K = TypeVar("K")
-
-
-def _either_of(contents: list[dict[K, Value]]) -> dict[K, Value]:
-    """What each name holds after paths that come together: mostly what it held before they parted."""
-    first, *others = contents
-    joined = dict(first)
-    for other in others:
-        for name, value in other.items():
-            held = joined.setdefault(name, value)
-            if held is not value:
-                joined[name] = either([held, value])
-    return joined
 
 
 @cache
@@ -1890,7 +1873,7 @@ def _as_group(run: Run, positional: list[Value], _keywords: dict[str, Value], _s
         return group(elements)
     if isinstance(positional[0], Thing):  # another container with the same elements
         copied = Thing("list")
-        run._state.heap[(copied, "*")] = run._element(positional[0])
+        run._state.heap.put(copied, "*", run._element(positional[0]))
         return copied
     return positional[0]
 
@@ -1915,8 +1898,7 @@ def _new_dict(run: Run, positional: list[Value], keywords: dict[str, Value], _sp
     else:
         for value in run._unnamed(source):
             run._put(thing, UNKNOWN, value)
-    for key, value in keywords.items():
-        run._state.heap[(thing, key)] = value
+    run._state.heap.update(thing, keywords)
     return thing
 
 
@@ -1949,9 +1931,8 @@ def _tree_map(run: Run, positional: list[Value], keywords: dict[str, Value], spa
         return group(_tree_map(run, [function, item], keywords, span) for item in tree.items)
     if isinstance(tree, Thing) and tree.cls is None:
         mapped = Thing(tree.kind)
-        for (thing, name), held in list(run._state.heap.items()):
-            if thing is tree:
-                run._state.heap[(mapped, name)] = _tree_map(run, [function, held], keywords, span)
+        for name, held in list(run._state.heap.of(tree).items()):
+            run._state.heap.put(mapped, name, _tree_map(run, [function, held], keywords, span))
         return mapped
     if isinstance(tree, Either):
         return either(_tree_map(run, [function, option], keywords, span) for option in tree.options)
@@ -1976,7 +1957,7 @@ def _with_fields(run: Run, positional: list[Value], keywords: dict[str, Value], 
     if not isinstance(copied, Thing):
         run._escape([*positional, *keywords.values()], span)
         return UNKNOWN
-    run._state.heap.update({(copied, name): value for name, value in keywords.items()})
+    run._state.heap.update(copied, keywords)
     return copied
 
 

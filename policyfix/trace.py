@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from policyfix.facts import ir
+from policyfix.heap import Heap
 from policyfix.record import record
 from policyfix.shapes import Shapes
 from policyfix.values import UNKNOWN, Term, Thing, Value
@@ -256,7 +257,7 @@ class Trace:
 
     events: list[Event] = field(default_factory=list)
     returned: Value = UNKNOWN
-    heap: dict[tuple[Thing, str], Value] = field(default_factory=dict)
+    heap: Heap = field(default_factory=Heap)
     complete: bool = True
     returns: bool = True
     shapes: Shapes = field(default_factory=lambda: Shapes({}))

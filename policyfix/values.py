@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from operator import attrgetter
 
 from policyfix.facts import ir
@@ -274,22 +274,6 @@ def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[
         held = _MADE_OF.get(type(current))
         if held is not None and (enter is None or not isinstance(current, Term) or enter(current)):
             todo.extend(held(current))
-
-
-def contents(value: Value, heap: Mapping[tuple[Thing, str], Value]) -> list[Value]:
-    """The value, and what it holds at any depth: in tuples, dicts, lists and objects that are no modules."""
-    found: dict[Value, None] = {}
-    todo = [value]
-    while todo:
-        current = todo.pop()
-        if current in found:
-            continue
-        found[current] = None
-        if isinstance(current, (Group, Either)):
-            todo += parts(current)
-        elif isinstance(current, Thing) and not (current.cls is not None and current.cls.is_module):
-            todo += [held for (thing, _), held in heap.items() if thing is current]
-    return list(found)
 
 
 def is_keyword(value: Value) -> bool:

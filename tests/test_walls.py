@@ -31,6 +31,7 @@ ORDER = (
     ("cache", "reader"),
     ("project",),
     ("values",),
+    ("heap",),
     ("shapes",),
     ("trace",),
     ("flow",),

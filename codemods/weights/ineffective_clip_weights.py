@@ -19,7 +19,7 @@ class BoundByConfig(Codemod[PolicyClass | Factory]):
             return Refusal("give the policies a clip_weights of their own: PF301 says where one is missing")
         contract = policy.contract
         built = clipping(policy)
-        if built is None or built.construction.heap.get((built.instance, contract.clip_range)) != RANGE:
+        if built is None or built.construction.heap.get(built.instance, contract.clip_range) != RANGE:
             return Refusal(f"its constructor must keep {contract.clip_range} as an attribute first")
         method = tree.find_function(finding.symbol)
         if method is None or method.name.value != contract.clip_method:

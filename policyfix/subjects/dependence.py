@@ -37,7 +37,7 @@ def goes_back_to(value: Value, trace: Trace, into_networks: bool = True) -> froz
         seen.add(current)
         todo += overwritten.get(current, ())
         if isinstance(current, Thing):
-            todo += [held for (thing, _), held in trace.heap.items() if thing is current]
+            todo += trace.heap.of(current).values()
         elif into_networks or not (isinstance(current, Term) and current.op in NETWORKS):
             todo += _numbers(current, trace)
     return frozenset(seen)

@@ -18,7 +18,6 @@ from policyfix.values import (
     Thing,
     Unknown,
     Value,
-    contents,
     is_fresh_state,
     is_tensordict,
     key_of,
@@ -87,10 +86,9 @@ def live_containers(policy: PolicyClass, trace: Trace) -> tuple[Thing, ...]:
             continue
         seen.add(current)
         if isinstance(current, Thing) and current.cls is None:
-            inside = [value for (thing, _), value in trace.heap.items() if thing is current]
-            if any(map(_kept, contents(current, trace.heap))) and policy.changed_in_place(current):
+            if any(map(_kept, trace.heap.contents(current))) and policy.changed_in_place(current):
                 found[current] = None
-            todo += inside
+            todo += trace.heap.of(current).values()
         elif not isinstance(current, Term):
             todo += parts(current)
     return tuple(found)
@@ -233,7 +231,7 @@ def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
 
 def _holds(trace: Trace, container: Thing, piece: Piece) -> bool:
     """Whether a container keeps the piece."""
-    held = contents(container, trace.heap)
+    held = trace.heap.contents(container)
     return any(piece.attributes & set(_kept_in(value)) for value in held)
 
 

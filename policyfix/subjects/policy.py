@@ -10,6 +10,7 @@ from functools import cache, cached_property
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow import Kind, Run
+from policyfix.heap import Heap
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
@@ -25,7 +26,6 @@ from policyfix.values import (
     Thing,
     Unknown,
     Value,
-    contents,
     either,
     hands_on_states,
     is_core_state,
@@ -244,11 +244,11 @@ class PolicyClass:
 
     def changed_in_place(self, container: Thing) -> bool:
         """Whether forward puts something else into a container that was there before."""
-        before = self._execution.run.held
+        before = self._execution.run.held.of(container)
         return any(
-            thing is container and before.get((thing, name)) != value
+            before.get(name) != value
             for trace in self.traces
-            for (thing, name), value in trace.heap.items()
+            for name, value in trace.heap.of(container).items()
         )
 
     @cached_property
@@ -393,9 +393,7 @@ class PolicyClass:
     def changes(self, trace: Trace) -> bool:
         """Whether a method that was evaluated left something else behind in what the instances hold."""
         before = self._execution.run.held
-        things = {thing for thing, _ in before}
-        after = {place: value for place, value in trace.heap.items() if place[0] in things}
-        return after != before
+        return any(trace.heap.of(thing) != before.of(thing) for thing in before.things())
 
     def writes(self, key: str, mode: Trace | None = None) -> bool | None:
         """Whether forward ever writes a key into a TensorDict, in one mode or in either: yes (perhaps not
@@ -432,7 +430,7 @@ class PolicyClass:
         if depth > 3:
             return False
         if isinstance(value, Thing):
-            held = [v for trace in self.traces for (t, _), v in trace.heap.items() if t is value]
+            held = [v for trace in self.traces for v in trace.heap.of(value).values()]
             return value is not self.instance and any(self._holds_tensordict(v, depth + 1) for v in held)
         inner = value.items if isinstance(value, Group) else options(value)
         return any(v is not value and self._holds_tensordict(v, depth + 1) for v in inner)
@@ -502,8 +500,7 @@ class PolicyClass:
             seen.add(current)
             yield current
             if isinstance(current, Thing):
-                held = [] if current is self.instance else self.rollout.heap.items()
-                todo += [v for (t, _), v in held if t is current]
+                todo += () if current is self.instance else self.rollout.heap.of(current).values()
             else:
                 todo += [part for part in walk(current, enter) if isinstance(part, Thing)]
 
@@ -529,8 +526,8 @@ class PolicyClass:
         """Whether what a store left on the instance still has its graph when forward is done."""
         for trace in self.traces:
             if store in trace.events:
-                held = trace.heap.get((store.thing, store.attribute), store.value)
-                if any(any(states_of(v).values()) for v in contents(held, trace.heap)):
+                held = trace.heap.get(store.thing, store.attribute) or store.value
+                if any(any(states_of(v).values()) for v in trace.heap.contents(held)):
                     return True
                 detached = all(isinstance(o, Term) and o.op == "detach" for o in options(held))
                 return not detached and any(_hands_graph(write, store) for write in trace.of(InPlace))
@@ -572,9 +569,7 @@ class Configured:
         holders: set[Value] = {value}
         heap = self.construction.heap
         while grown := {
-            thing
-            for (thing, _), v in heap.items()
-            if thing not in holders and not holders.isdisjoint(walk(v))
+            thing for thing, _, v in heap.items() if thing not in holders and not holders.isdisjoint(walk(v))
         }:
             holders |= grown
         if any(isinstance(h, Thing) and h.kind == "instance" for h in holders):
@@ -610,7 +605,7 @@ class _Execution:
     @staticmethod
     def _carries_state(value: Value, trace: Trace) -> bool:
         """Whether a value is a recurrent state, or a container that holds one when forward is done."""
-        return any(states_of(v) for v in contents(value, trace.heap))
+        return any(states_of(v) for v in trace.heap.contents(value))
 
     def places(self) -> tuple[Kept, Ways]:
         """Attributes of the instance, and of the instances that it holds, that keep a recurrent state, with
@@ -636,19 +631,18 @@ class _Execution:
 
 def _objects(value: Value, trace: Trace) -> frozenset[Kind]:
     """The kinds of objects in which a value keeps recurrent states."""
-    things = [part for part in contents(value, trace.heap) if isinstance(part, Thing)]
-    held = {thing: [n for (t, n) in trace.heap if t is thing] for thing in things if thing.cls is not None}
+    things = [part for part in trace.heap.contents(value) if isinstance(part, Thing)]
     return frozenset(
-        (thing.cls, tuple(names))
-        for thing, names in held.items()
-        if thing.cls is not None and any(states_of(trace.heap[(thing, name)]) for name in names)
+        (thing.cls, tuple(trace.heap.of(thing)))
+        for thing in things
+        if thing.cls is not None and any(map(states_of, trace.heap.of(thing).values()))
     )
 
 
-def _is_told(store: Store, before: dict[tuple[Thing, str], Value]) -> bool:
+def _is_told(store: Store, before: Heap) -> bool:
     """Whether an attribute that starts as None keeps something of what forward was given: the next call finds
     another one."""
-    return before.get((store.thing, store.attribute)) == NONE and any(
+    return before.get(store.thing, store.attribute) == NONE and any(
         key_of(part) is not None for part in walk(store.value, lambda term: term.op != "core")
     )
 
@@ -660,7 +654,7 @@ def _is_unclear(store: Store, trace: Trace) -> bool:
     return any(
         isinstance(part, Unknown)
         or (isinstance(part, Term) and (state_part(part) is not None or part in filled))
-        for value in contents(store.value, trace.heap)
+        for value in trace.heap.contents(store.value)
         for part in walk(value, lambda term: term.op != "core")
     )
 

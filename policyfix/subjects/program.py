@@ -345,7 +345,7 @@ class Program(Run):
         return result
 
     def _entries(self, value: Value) -> dict[str, Value]:
-        known = isinstance(value, Thing) and (value, "*") not in self._state.heap
+        known = isinstance(value, Thing) and "*" not in self._state.heap.of(value)
         if self._calls and not known:
             self._calls[-1].open_ended = True
         return super()._entries(value)

@@ -89,5 +89,6 @@ def _may_be_forgotten(policy: PolicyClass) -> bool:
 
 def _is_in_a_container(policy: PolicyClass) -> bool:
     kept = {store.attribute for _, store in policy.kept_within}
-    held = [v for (t, name), v in policy.rollout.heap.items() if t.kind == "instance" and name in kept]
+    heap = policy.rollout.heap
+    held = [v for thing, name, v in heap.items() if thing.kind == "instance" and name in kept]
     return any(isinstance(option, Thing) for value in held for option in options(value))

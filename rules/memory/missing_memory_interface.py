@@ -93,7 +93,7 @@ def _does_nothing(policy: PolicyClass, trace: Trace) -> bool:
         case Group(items=items):
             return all(item == NONE for item in items)
         case Thing() as container:
-            return container.cls is None and not any(thing is container for thing, _ in trace.heap)
+            return container.cls is None and not trace.heap.of(container)
         case _:
             return False
 

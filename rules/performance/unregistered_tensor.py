@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.tensors import created_without_device, depends_on_values, is_moved, is_tensor
-from policyfix.trace import Called, Store
+from policyfix.trace import Called, Store, Trace
 from policyfix.values import Group, Term, Thing, Value, options, walk
 
 
@@ -54,9 +54,7 @@ class UnregisteredTensor(Rule[PolicyClass]):
             if store.registered or not self._is_left_behind(store):
                 continue
             kept = [
-                v
-                for v in _tensors(store.value, trace.heap)
-                if not made.isdisjoint(walk(v)) and v not in again
+                v for v in _tensors(store.value, trace) if not made.isdisjoint(walk(v)) and v not in again
             ]
             if not kept or policy.sets_later(store.attribute):
                 continue
@@ -83,12 +81,12 @@ class UnregisteredTensor(Rule[PolicyClass]):
         )
 
 
-def _tensors(value: Value, heap: Mapping[tuple[Thing, str], Value]) -> Iterator[Value]:
+def _tensors(value: Value, trace: Trace) -> Iterator[Value]:
     """A tensor, or those in a tuple, list or dict."""
     for option in options(value):
         held: Iterable[Value] = option.items if isinstance(option, Group) else (option,)
         if isinstance(option, Thing) and option.kind != "instance":
-            held = [v for (thing, _), v in heap.items() if thing is option]
+            held = trace.heap.of(option).values()
         yield from filter(is_tensor, held)
 
 

@@ -81,7 +81,7 @@ def _reads_actions(policy: PolicyClass) -> bool:
         return True
     made = [arg for term in policy.terms if not asks_only(term) for arg in term.args]
     done = [event.value for event in policy.training.events if isinstance(event, KeyWrite | Escape | InPlace)]
-    held = [*made, *done, *policy.training.heap.values()]
+    held = [*made, *done, *(value for _, _, value in policy.training.heap.items())]
     return any(_is_action(part) for value in held for part in (value, *parts(value)))
 
 

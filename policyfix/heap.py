@@ -1,0 +1,122 @@
+"""What instances, dicts and lists hold, at one point of one path."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from policyfix.values import Either, Group, Thing, Value, either, parts
+
+_NOTHING: Mapping[str, Value] = MappingProxyType({})
+
+
+class Heap:
+    """Values by the thing that holds them and the name there: an attribute, a key of a dict, or "*" for the
+    elements of a list and for keys that are not known. A copy costs as much as there are things: both share
+    what each of them holds until one changes it."""
+
+    __slots__ = ("_held", "_own")
+
+    def __init__(self) -> None:
+        self._held: dict[Thing, dict[str, Value]] = {}
+        self._own: set[Thing] = set()  # whose contents no other heap shares
+
+    def copy(self) -> Heap:
+        copied = Heap()
+        copied._held = dict(self._held)
+        self._own.clear()
+        return copied
+
+    def of(self, thing: Value) -> Mapping[str, Value]:
+        """What a thing holds: a view, not to be kept over a change."""
+        return self._held.get(thing, _NOTHING) if isinstance(thing, Thing) else _NOTHING
+
+    def get(self, thing: Thing, name: str) -> Value | None:
+        held = self._held.get(thing)
+        return None if held is None else held.get(name)
+
+    def things(self) -> Iterable[Thing]:
+        """Whatever holds something, in the order in which it came to."""
+        return self._held
+
+    def items(self) -> Iterator[tuple[Thing, str, Value]]:
+        for thing, contents in self._held.items():
+            for name, value in contents.items():
+                yield thing, name, value
+
+    def holding(self, values: Collection[Value]) -> list[tuple[Thing, str, Value]]:
+        """Where one of the values is held, alone or as one of several, with what is held there."""
+        sought = set(values)
+        return [
+            (thing, name, held)
+            for thing, contents in self._held.items()
+            for name, held in contents.items()
+            if held in sought or (isinstance(held, Either) and not sought.isdisjoint(held.options))
+        ]
+
+    def contents(self, value: Value) -> list[Value]:
+        """The value, and what it holds at any depth: in tuples, dicts, lists, objects that are no modules."""
+        found: dict[Value, None] = {}
+        todo = [value]
+        while todo:
+            current = todo.pop()
+            if current in found:
+                continue
+            found[current] = None
+            if isinstance(current, (Group, Either)):
+                todo += parts(current)
+            elif isinstance(current, Thing) and not (current.cls is not None and current.cls.is_module):
+                todo += self.of(current).values()
+        return list(found)
+
+    def put(self, thing: Thing, name: str, value: Value) -> None:
+        self._changing(thing)[name] = value
+
+    def update(self, thing: Thing, contents: Mapping[str, Value]) -> None:
+        self._changing(thing).update(contents)
+
+    def drop(self, thing: Thing, name: str) -> None:
+        self._changing(thing).pop(name, None)
+
+    def clear(self, thing: Thing) -> None:
+        self._held.pop(thing, None)
+
+    def _changing(self, thing: Thing) -> dict[str, Value]:
+        contents = self._held.get(thing)
+        if contents is None:
+            contents = self._held[thing] = {}
+            self._own.add(thing)
+        elif thing not in self._own:
+            contents = self._held[thing] = dict(contents)
+            self._own.add(thing)
+        return contents
+
+
+def joined(heaps: list[Heap]) -> Heap:
+    """What things hold after paths that come together."""
+    first, *others = heaps
+    whole = first.copy()
+    for other in others:
+        for thing, contents in other._held.items():
+            held = whole._held.setdefault(thing, contents)
+            if held is not contents:
+                whole._held[thing] = either_of([held, contents])
+                whole._own.add(thing)
+        other._own.clear()
+    return whole
+
+
+K = TypeVar("K")
+
+
+def either_of(contents: list[dict[K, Value]]) -> dict[K, Value]:
+    """What each name holds after paths that come together: mostly what it held before they parted."""
+    first, *others = contents
+    whole = dict(first)
+    for other in others:
+        for name, value in other.items():
+            held = whole.setdefault(name, value)
+            if held is not value:
+                whole[name] = either([held, value])
+    return whole
