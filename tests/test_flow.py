@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from policyfix import flow
 from policyfix.facts.lower import extract
-from policyfix.flow import Run
+from policyfix.flow import run as flow
+from policyfix.flow.run import Run
 from policyfix.project import LinkedClass, Project
 from policyfix.trace import (
     Branch,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from policyfix.facts.lower import extract
-from policyfix.flow import Run
+from policyfix.flow.run import Run
 from policyfix.project import LinkedClass, Project
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size
 from policyfix.values import Const

@@ -18,7 +18,7 @@ from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.contract import Contract
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
-from policyfix.flow import Run
+from policyfix.flow.run import Run
 from policyfix.project import LinkedClass
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass

@@ -14,7 +14,7 @@ import libcst as cst
 from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
-from policyfix.flow import TENSORDICT_VIEWS
+from policyfix.flow.calls import TENSORDICT_VIEWS
 from policyfix.liveness import Entangled, Leftovers, is_pure, leftovers, mentions
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass

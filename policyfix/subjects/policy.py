@@ -9,7 +9,8 @@ from functools import cache, cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.flow import Kind, Run
+from policyfix.flow.machine import Kind
+from policyfix.flow.run import Run
 from policyfix.heap import Heap
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.flow import Run, State
+from policyfix.flow.machine import State
+from policyfix.flow.run import Run
 from policyfix.project import External, FunctionRef, LinkedClass, Module
 from policyfix.record import record
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
