@@ -1,13 +1,13 @@
 """Precision and recall of `policyfix check` on policies of other people, as read and labelled by hand.
 
-    python benchmarks/corpus.py FOLDER [--fetch] [--preview] [--blind] [--repository NAME]
+    python benchmarks/corpus.py FOLDER [--fetch] [--preview] [--blind [ROUND]] [--repository NAME]
 
 `tests/data/corpus/labels.yaml` says for each class what must be reported. FOLDER holds the checkouts, one
 `owner+name@commit` each (twelve digits); `--fetch` clones the missing ones from GitHub. A label that asks
 for a code is a hit where the code stands at the class, or at its net or bases (`at`); else it is a miss. A
 finding at a labelled class that no label asks for is a false alarm, and so is any finding in a repository
 that is otherwise labelled silent; other findings are listed as not judged. Codes marked `open` count for
-nothing. Trees marked `blind` were labelled before any run on them; `--blind` scores them alone.
+nothing. Trees marked `blind` were labelled before any run on them; `--blind` scores them alone, or one round.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Repository:
     commit: str
     silent: bool
     labels: tuple[Label, ...]
-    blind: bool = False  # labelled before any rule had seen it
+    blind: int = 0  # the round in which it was labelled before any rule had seen it
 
     @property
     def folder(self) -> str:
@@ -85,7 +85,7 @@ def read(path: Path = LABELS) -> Iterator[Repository]:
             )
             for row in entry["classes"]
         )
-        silent, blind = entry.get("rest") == "silent", entry.get("blind", False)
+        silent, blind = entry.get("rest") == "silent", int(entry.get("blind", 0))
         yield Repository(entry["repository"], entry["commit"], silent, labels, blind)
 
 
@@ -176,12 +176,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fetch", action="store_true", help="clone what is missing")
     parser.add_argument("--preview", action="store_true", help="with the rules that are off by default")
-    parser.add_argument("--blind", action="store_true", help="only labels written before any run")
+    parser.add_argument(
+        "--blind", type=int, nargs="?", const=-1, help="only labels written before any run: all, or one round"
+    )
     parser.add_argument("--repository", default="", help="only those whose name contains this")
     options = parser.parse_args()
     known, scores, judged = known_codes(), {digit: Score() for digit in FAMILIES}, 0
     for repository in read():
-        if options.repository not in repository.folder or (options.blind and not repository.blind):
+        asked = options.blind in (None, repository.blind) or (options.blind < 0 < repository.blind)
+        if options.repository not in repository.folder or not asked:
             continue
         if not (options.folder / repository.folder).is_dir():
             if not options.fetch:
