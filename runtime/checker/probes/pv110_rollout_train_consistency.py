@@ -6,7 +6,7 @@ ratio of the first minibatch is not 1. Each variant of the sequence is reported 
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -31,7 +31,7 @@ class Recording:
     actions: Tensor  # int32 [B, K, 2]
     dones: Tensor  # bool [B, K]
     truncateds: Tensor  # bool [B, K]
-    outputs: Outputs  # [B, K]
+    outputs: Outputs  # [B, K]; act_log_prob is NaN where no action was sampled
 
 
 def probe(bench: Bench) -> str:
@@ -111,10 +111,12 @@ def _record(
         sampled = td.get(bench.contract.rollout.actions)
         if sampled is None or sampled.shape != (BATCH, 2):
             raise NotApplicableError("the rollout writes no action pair a row (see PV104)")
-        legal = (sampled.unsqueeze(1) == reachable).all(-1).any(-1, keepdim=True)
+        legal = (sampled.unsqueeze(1) == reachable).all(-1).any(-1)
+        output = bench.outputs(td)
         observations.append(observed)
-        actions.append(torch.where(legal, sampled, reachable[0]))
-        outputs.append(bench.outputs(td))
+        # Training may stumble over a pair that is no action: it is given another one, of another log-prob.
+        actions.append(torch.where(legal.unsqueeze(1), sampled, reachable[0]))
+        outputs.append(replace(output, act_log_prob=output.act_log_prob.where(legal, torch.nan)))
     return Recording(
         torch.stack(observations, 1), torch.stack(actions, 1), dones, truncateds, _stacked(outputs)
     )
@@ -154,9 +156,10 @@ def _replayed(bench: Bench, policy: Any, recording: Recording, group: int) -> Di
     )
     rollout = recording.outputs
     trained = bench.training_outputs(td, *recording.dones.shape)
+    sampled = ~rollout.act_log_prob.isnan()
     keys = bench.contract.training
     return {
-        keys.act_log_prob: difference(trained.act_log_prob, rollout.act_log_prob),
+        keys.act_log_prob: difference(trained.act_log_prob[sampled], rollout.act_log_prob[sampled]),
         keys.value: difference(trained.value, rollout.value),
         keys.full_log_probs: difference(trained.full_log_probs, rollout.full_log_probs),
     }

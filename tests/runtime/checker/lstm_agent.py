@@ -277,6 +277,47 @@ class GreedyHalf(Agent):
         return torch.where(torch.rand(len(greedy)) < 0.5, greedy, super().sample(log_probs))
 
 
+class HeadsOfTheirOwn(Agent):
+    """A head for the type and one for the argument, which know nothing of each other."""
+
+    class net_class(Net):  # noqa: N801
+        def decode(self, hidden):
+            logits, value = super().decode(hidden)
+            return logits[:, :16], value
+
+    def write_rollout(self, td, log_probs, value):
+        each = self.each(log_probs)
+        chosen = self.draw(each)
+        td["actions"], td["values"] = chosen.int(), value.flatten()
+        td["act_log_prob"], td["full_log_probs"] = self.chosen_log_prob(each, chosen), torch.stack(each, -1)
+        return td
+
+    def write_training(self, td, log_probs, value, index):
+        each = self.each(log_probs)
+        td["act_log_prob"], td["full_log_probs"] = self.chosen_log_prob(each, index), torch.stack(each, -1)
+        td["entropy"] = sum(torch.distributions.Categorical(logits=one).entropy() for one in each)
+        td["value"] = value
+
+    def evaluated(self, log_probs, action):
+        return action.long()
+
+    def each(self, log_probs):
+        kinds, arguments = log_probs.split([7, 9], dim=1)
+        kinds = nn.functional.pad(kinds, (0, 2), value=-torch.inf)
+        return [kinds.log_softmax(-1), arguments.log_softmax(-1)]
+
+    def draw(self, each):
+        return torch.stack([self.sample(one) for one in each], dim=1)
+
+    def chosen_log_prob(self, each, chosen):
+        return sum(one.gather(1, c.unsqueeze(1)).squeeze(1) for one, c in zip(each, chosen.T, strict=True))
+
+
+class GreedyArguments(HeadsOfTheirOwn):
+    def draw(self, each):
+        return torch.stack([self.sample(each[0]), each[1].argmax(1)], dim=1)
+
+
 class AttachedState(Agent):
     def remember(self, td, h, c, training):
         if not training:

@@ -67,6 +67,8 @@ BROKEN = [
     ("ShiftedActions", "PV107 PV110", "from the given actions' entries"),
     ("ConstantActions", "PV108", "all 512 sampled actions are (0, 0)"),
     ("GreedyHalf", "PV108", "do not follow"),
+    ("GreedyArguments", "PV108 PV104 PV107 PV510", "do not follow"),
+    ("HeadsOfTheirOwn", "PV510 PV104 PV107", "9x2 logits a row for 19 joint actions"),
     ("AttachedState", "PV201", "after a rollout forward with gradients these keep their graph"),
     ("AttachedTrainingState", "PV201", "the second backward raises"),
     ("GrowingLog", "PV201", "kept tensors grow"),
