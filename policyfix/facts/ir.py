@@ -408,11 +408,12 @@ def _spoken(tree: object) -> tuple[frozenset[str], frozenset[str]]:
     names: set[str] = set()
     strings: set[str] = set()
     for node in _within(tree):
-        match node:
-            case Name(id=name) | Attribute(name=name):
-                names.add(name)
-            case Literal(value=str(value)):
-                strings.add(value)
+        if isinstance(node, Name):  # a `match` takes half as long again
+            names.add(node.id)
+        elif isinstance(node, Attribute):
+            names.add(node.name)
+        elif isinstance(node, Literal) and isinstance(node.value, str):
+            strings.add(node.value)
     return frozenset(names), frozenset(strings)
 
 

@@ -264,7 +264,7 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
                 if isinstance(target, ir.Name):
                     assigned.setdefault(target.id, []).append(statement.value)
     for node in function.nodes:
-        if not isinstance(node, ir.Call):
+        if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
         given_here = (*(a.value for a in node.arguments), *_spread(node, function))
         read = [c for value in given_here for c in _configs(value) if _is_config(c, given, module)]
@@ -289,6 +289,16 @@ def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
 def _is_plain(expr: ir.Expr) -> bool:
     """A parameter itself, or an attribute of `self`."""
     return isinstance(expr, ir.Name) or (isinstance(expr, ir.Attribute) and expr.value == ir.Name("self"))
+
+
+def _is_method(callee: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list[ir.Expr]]) -> bool:
+    """Whether what is called belongs to a parameter, to a local name or to what a call gave: no class."""
+    if not isinstance(callee, ir.Attribute) or callee.name == "get":
+        return False
+    head: ir.Expr = callee
+    while isinstance(head, ir.Attribute):
+        head = head.value
+    return head in given or not isinstance(head, ir.Name) or head.id in assigned
 
 
 def _is_named(callee: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> bool:
