@@ -162,6 +162,11 @@ class LinkedClass:
         return tuple(c for c in self.mro if isinstance(c, LinkedClass))
 
     @property
+    def fields(self) -> list[str]:
+        """The names that class bodies annotate, in the order in which a dataclass takes them."""
+        return list(dict.fromkeys(name for base in reversed(self.linked) for name in base.facts.fields))
+
+    @property
     def is_dataclass(self) -> bool:
         """Whether instances are built with the annotated fields, and with nothing else."""
         decorators = (d.function if isinstance(d, ir.Call) else d for d in self.facts.decorators)

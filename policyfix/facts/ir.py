@@ -389,6 +389,13 @@ _PARTS = {
 }
 
 
+def head(expr: Expr) -> Expr:
+    """`x` of `x.y.z`."""
+    while isinstance(expr, Attribute):
+        expr = expr.value
+    return expr
+
+
 def nodes(tree: object) -> Iterator[object]:
     """Every node of a statement, an expression or a tuple of them, the tree itself included."""
     todo = [tree]

@@ -105,10 +105,14 @@ class Calls(Containers):
         held = [o for a in container.args[1:] for o in options(self._element(a))]
         return held if all(is_module(m) for m in held) else None
 
+    def _applied(self, function: Value, argument: Value, span: ir.Span) -> Value:
+        """What a function gives that other code calls."""
+        return self._apply(function, [argument], {}, False, ir.Call(ir.Opaque(), (), span))
+
     def _visit(self, owner: Value, function: Value, span: ir.Span) -> Value:
         """`module.apply(function)`: the function is called with every module in it."""
         element = self._element(self.term("module.modules", owner))
-        self._apply(function, [element], {}, False, ir.Call(ir.Opaque(), (), span))
+        self._applied(function, element, span)
         return owner
 
     def _call_module(
@@ -128,9 +132,8 @@ class Calls(Containers):
         children = submodules(module) if kind == "torch.nn.Sequential" and len(positional) == 1 else None
         if children and not keywords:
             passed = positional[0]
-            call = ir.Call(ir.Opaque(), (), span)
             for child in children:
-                passed = self._apply(child, [passed], {}, False, call)
+                passed = self._applied(child, passed, span)
             return passed
         return self.term("module", module, *arguments)
 
@@ -366,11 +369,10 @@ def _map(run: Calls, positional: list[Value], _keywords: dict[str, Value], span:
         run._escape(positional, span)
         return UNKNOWN
     function, source = positional
-    call = ir.Call(ir.Opaque(), (), span)
     elements = run._elements(source)
     if elements is not None:
-        return group(run._apply(function, [e], {}, False, call) for e in elements)
-    return run.term("each", run._apply(function, [run._element(source)], {}, False, call))
+        return group(run._applied(function, element, span) for element in elements)
+    return run.term("each", run._applied(function, run._element(source), span))
 
 
 def _setitem(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
@@ -397,7 +399,7 @@ def _tree_map(run: Calls, positional: list[Value], keywords: dict[str, Value], s
         return either(_tree_map(run, [function, option], keywords, span) for option in tree.options)
     if tree == NONE:
         return NONE
-    return run._apply(function, [tree], {}, False, ir.Call(ir.Opaque(), (), span))
+    return run._applied(function, tree, span)
 
 
 def _copy(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:

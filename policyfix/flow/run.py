@@ -903,7 +903,7 @@ class Run(Calls):
         span: ir.Span,
     ) -> None:
         """What a dataclass, or a named tuple, is built with."""
-        fields = list(dict.fromkeys(name for base in reversed(cls.linked) for name in base.facts.fields))
+        fields = cls.fields
         known = not (spread or cls.is_module or len(positional) > len(fields))
         given = dict(zip(fields, positional, strict=False)) if known else {}
         has_default = any(base.facts.defines(name) for base in cls.linked for name in fields)

@@ -133,7 +133,7 @@ class Factory:
         cls = self.module.resolve(named.annotation)
         if not isinstance(cls, LinkedClass) or not cls.is_dataclass or cls.unknown:
             return False
-        return not any(cls.defines(n) or _has_field(cls, n) for n in self.contract.parameter_names)
+        return not any(cls.defines(name) or name in cls.fields for name in self.contract.parameter_names)
 
     @cached_property
     def _set_later(self) -> set[str]:
@@ -170,10 +170,6 @@ class Factory:
     def reads_by_get(self) -> frozenset[ir.Expr]:
         """Values that the function asks with `get` or by a key, as it does with configs that are mappings."""
         return frozenset(_receivers(self.function.body))
-
-
-def _has_field(cls: LinkedClass, name: str) -> bool:
-    return any(name in base.facts.fields for base in cls.linked)
 
 
 def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:
@@ -238,9 +234,7 @@ def _configs(expr: object) -> Iterator[ir.Expr]:
 
 
 def _is_path(expr: ir.Expr) -> bool:
-    while isinstance(expr, ir.Attribute):
-        expr = expr.value
-    return isinstance(expr, ir.Name)
+    return isinstance(ir.head(expr), ir.Name)
 
 
 # ------------------------------------------------------------------------------- what is built
@@ -280,10 +274,7 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
 
 def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
     """Whether somebody else brings a value: a parameter that is read, or an attribute of self."""
-    head = expr
-    while isinstance(head, ir.Attribute):
-        head = head.value
-    return head in given and _is_plain(expr)
+    return ir.head(expr) in given and _is_plain(expr)
 
 
 def _is_plain(expr: ir.Expr) -> bool:
@@ -295,9 +286,7 @@ def _is_method(callee: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list
     """Whether what is called belongs to a parameter, to a local name or to what a call gave: no class."""
     if not isinstance(callee, ir.Attribute) or callee.name == "get":
         return False
-    head: ir.Expr = callee
-    while isinstance(head, ir.Attribute):
-        head = head.value
+    head = ir.head(callee)
     return head in given or not isinstance(head, ir.Name) or head.id in assigned
 
 

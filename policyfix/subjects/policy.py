@@ -865,7 +865,7 @@ def _receives(
                 inner = symbol.find("__init__")
                 if inner is not None:
                     return _reaches(name, inner, symbol, asked)
-                if any(name in cls.facts.fields for cls in symbol.linked):
+                if name in symbol.fields:
                     return True
                 return False if symbol.is_dataclass and not symbol.unknown else None
             return None

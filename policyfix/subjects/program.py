@@ -235,9 +235,8 @@ class Program(Run):
 
     def _is_worth_reading(self, expr: ir.Expr, module: Module) -> bool:
         """Whether what a name is imported from can take part in training: other files are not even parsed."""
-        while isinstance(expr, ir.Attribute):
-            expr = expr.value
-        binding = module.facts.lookup(expr.id) if isinstance(expr, ir.Name) else None
+        head = ir.head(expr)
+        binding = module.facts.lookup(head.id) if isinstance(head, ir.Name) else None
         return not isinstance(binding, ir.Imported) or self._speaks(binding, module)
 
     def _speaks(self, binding: ir.Imported, module: Module) -> bool:
