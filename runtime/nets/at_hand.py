@@ -6,19 +6,18 @@ from torch import Tensor
 
 
 def is_at_hand(tensor: Tensor) -> bool:
-    """Whether a tensor's memory is this process's, and no compiler traces the call: to read it waits for
-    nothing."""
-    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
-def is_readable(tensor: Tensor) -> bool:
-    """Whether it is at hand, and none of torch.func's transforms hides its bytes."""
-    return is_at_hand(tensor) and not torch._C._are_functorch_transforms_active()
+    """Whether a tensor's memory is this process's, no compiler traces the call and none of torch.func's
+    transforms hides the values: to read it waits for nothing."""
+    return (
+        tensor.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+    )
 
 
 def sums_rows(tokens: Tensor, weight: Tensor) -> bool:
     """Whether sums of rows of tables may stand for a net of this weight: they have no other precision."""
-    return is_readable(tokens) and not torch.is_autocast_enabled("cpu") and weight.dtype == torch.float32
+    return is_at_hand(tokens) and not torch.is_autocast_enabled("cpu") and weight.dtype == torch.float32
 
 
 def copy_transposed_(out: Tensor, source: Tensor) -> None:
@@ -26,7 +25,7 @@ def copy_transposed_(out: Tensor, source: Tensor) -> None:
 
     At hand by numpy, whose copy takes half the time of torch's.
     """
-    if is_readable(source) and source.dtype in (torch.float32, torch.float64):
+    if is_at_hand(source) and source.dtype in (torch.float32, torch.float64):
         np.copyto(out.numpy(), source.detach().numpy())
     else:
         out.copy_(source)

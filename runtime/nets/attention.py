@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..modes import SOUND, Mode
-from .at_hand import copy_transposed_, is_readable
+from .at_hand import copy_transposed_, is_at_hand
 
 # Scores that are computed at once where none is kept for a gradient: 1.5 MB.
 _SCORES = 3 << 17
@@ -278,7 +278,7 @@ class LatentCrossAttention(nn.Module):
         empty = None
         if mask is not None and self.mode.unknown_feature_is_padding:
             empty = mask.all(dim=1)
-            if is_readable(empty) and not empty.numpy().any():
+            if is_at_hand(empty) and not empty.numpy().any():
                 empty = None
         latents: Tensor = self._q_token
         for depth, layer in enumerate(cast("Iterable[_LatentLayer]", self.layers), start=1):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..modes import SOUND, Mode
-from .at_hand import is_at_hand, is_readable
+from .at_hand import is_at_hand
 
 PADDING = 255
 _GLOBAL = 254
@@ -33,7 +33,7 @@ def longest_row(observations: Tensor) -> int:
 
     M where counting would wait.
     """
-    if not is_readable(observations):
+    if not is_at_hand(observations):
         return observations.shape[1]
     used = observations.numpy()[:, :, 0].min(axis=0, initial=PADDING) != PADDING
     return int(used.nonzero()[0].max(initial=0)) + 1
