@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .nets.at_hand import is_at_hand
+
 
 def joint_action_tables(max_action_args: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The trainer's two tables for action types with inclusive maximal arguments `max_action_args` `[K]`.
@@ -29,9 +31,36 @@ def joint_action_tables(max_action_args: Sequence[int]) -> tuple[Tensor, Tensor]
 
 
 def joint_index(actions: Tensor, cum_action_max_params: Tensor) -> Tensor:
-    """Joint index int64 `[N]` of (type, argument) pairs `[N, 2]`; the arguments are not checked."""
+    """Joint index int64 `[N]` of (type, argument) pairs `[N, 2]`.
+
+    Raises ValueError for a pair that is no action (on an accelerator as a device-side assertion).
+    """
     kind, argument = actions.long().unbind(-1)
-    return kind + cum_action_max_params[kind] + argument
+    maxima = cum_action_max_params.diff()
+    known = kind.clamp(0, len(maxima) - 1)
+    exists = (kind == known) & (argument >= 0) & (argument <= maxima[known])
+    _check_actions(exists, actions, maxima)
+    return known + cum_action_max_params[known] + argument
+
+
+def discrete_index(actions: Tensor, count: int) -> Tensor:
+    """Index int64 `[N]` of Discrete actions `[N]`, 0 to `count` - 1. Raises as `joint_index` does."""
+    index = actions.long()
+    _check_actions((index >= 0) & (index < count), actions, count)
+    return index
+
+
+def _check_actions(exists: Tensor, actions: Tensor, limits: Tensor | int) -> None:
+    if not is_at_hand(exists):
+        torch._assert_async(exists.all(), "an action that is evaluated does not exist")
+    elif not exists.numpy().all():
+        row = int(exists.numpy().argmin())
+        known = (
+            f"(type, argument) with at most {limits.tolist()} as the argument of each type"
+            if isinstance(limits, Tensor)
+            else f"0 to {limits - 1}"
+        )
+        raise ValueError(f"action {actions[row].tolist()} of row {row} does not exist: actions are {known}")
 
 
 def joint_action(index: Tensor, action_index_tensor: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ A state is a tuple of tensors `[L, B, H]`, as many as the core has: (h, c) of an
 """
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any, Self
 
 import torch
@@ -34,8 +35,8 @@ def state_names(core: nn.Module) -> tuple[str, ...]:
     names = getattr(core, "state_names", None) or _STATE_NAMES.get(str(getattr(core, "mode", None)))
     if not names:
         raise ValueError(
-            f"a recurrent core of type {type(core).__name__} must name the tensors of its state: "
-            "state_names = ('h',)"
+            f"a recurrent core of type {type(core).__name__} must name the tensors of its state, as in "
+            "state_names = ('h',), and be called with (inputs [B, T, I], state, resets [B, T] or None)"
         )
     return tuple(names)
 
@@ -54,8 +55,23 @@ def run_core(
         return masked_lstm(core, inputs, (h, c), resets)  # type: ignore[arg-type]
     if kind == "GRU":
         return masked_gru(core, inputs, state, resets)  # type: ignore[arg-type]
-    outputs, new_state = core(inputs, state, resets)
-    return outputs, tuple(new_state)
+    returned = core(inputs, state, resets)
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise ValueError(
+            f"{type(core).__name__} must return (outputs [B, T, H], state), got a {type(returned).__name__}"
+        )
+    outputs, end = returned
+    shapes, wanted = ([part.shape for part in parts] for parts in (end, state))
+    if outputs.shape[:2] != inputs.shape[:2] or shapes != wanted:
+        raise ValueError(
+            f"{type(core).__name__} must return outputs [B, T, H] and a state of {_told(wanted)} for "
+            f"[B, T] = {list(inputs.shape[:2])}, got {list(outputs.shape)} and {_told(shapes)}"
+        )
+    return outputs, tuple(end)
+
+
+def _told(shapes: list[torch.Size]) -> str:
+    return " and ".join(str(list(shape)) for shape in shapes)
 
 
 def episode_starts(td: TensorDictBase, batch_size: int, steps: int, mode: Mode = SOUND) -> Tensor | None:
@@ -233,8 +249,11 @@ class StateStore(nn.Module):
     def set_memory(self, memory: Mapping[int, State]) -> None:
         """Replace everything known by copies of `memory`, as `get_memory` returns it.
 
-        Raises ValueError when a state is not `[L, B, H]`; the store is unchanged then.
+        Raises TypeError for what is no such mapping, ValueError when a state is not `[L, B, H]`; the store is
+        unchanged then.
         """
+        if not isinstance(memory, Mapping) or not all(isinstance(group, Integral) for group in memory):
+            raise TypeError("a memory maps the id of each environment group, an integer, to its state")
         parts = self.states.shape[1]
         for group, state in memory.items():
             shapes = [list(part.shape) for part in state]

@@ -181,7 +181,7 @@ def resolve_mode(mode: str | Mode) -> Mode:
     """
     if isinstance(mode, Mode):
         return mode
-    if mode not in _NAMED:
+    if not isinstance(mode, str) or mode not in _NAMED:
         raise ValueError(f"mode must be one of {', '.join(_NAMED)} or a Mode, got {mode!r}")
     return _NAMED[mode]
 

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import warnings
 from collections.abc import Mapping, MutableMapping
+from numbers import Real
 from typing import Any
 
 import torch
@@ -145,12 +146,22 @@ class RecurrentPolicy(nn.Module):
         for name, size in sizes.items():
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be an integer >= 1, got {size!r}")
-        if not 0 <= clip_range < float("inf"):
+        if not isinstance(clip_range, Real) or not 0 <= clip_range < float("inf"):
             raise ValueError(f"clip_range must be 0 (off) or a positive number, got {clip_range!r}")
-        if analyze_weights_interval < 0:
-            raise ValueError(f"analyze_weights_interval must be >= 0, got {analyze_weights_interval!r}")
+        if not isinstance(analyze_weights_interval, int) or analyze_weights_interval < 0:
+            raise ValueError(
+                f"analyze_weights_interval must be an integer >= 0, got {analyze_weights_interval!r}"
+            )
         if clip_strategy not in ("uniform", "per_layer"):
             raise ValueError(f"clip_strategy must be 'uniform' or 'per_layer', got {clip_strategy!r}")
+        lacking = [name for name in ("encode_observations", "decode_actions") if not hasattr(policy, name)]
+        if lacking or not isinstance(policy, nn.Module):
+            raise ValueError(
+                "the net must be a module with encode_observations and decode_actions, "
+                f"got a {type(policy).__name__}" + f" without {' and '.join(lacking)}" * bool(lacking)
+            )
+        if core is not None:
+            _check_core(core, input_size)
         if getattr(policy, "is_continuous", False):
             raise ValueError("continuous actions are not supported: the net has is_continuous=True")
         warn_unknown_config(self, config, stacklevel=4)
@@ -162,8 +173,8 @@ class RecurrentPolicy(nn.Module):
         self.mode = resolve_mode(mode)
         self.input_size = input_size
         self.state_names = state_names(core) if core is not None else ("lstm_h", "lstm_c")
-        self.hidden_size = hidden_size if core is None else int(core.hidden_size)  # type: ignore[arg-type]
-        self.num_layers = num_layers if core is None else int(core.num_layers)  # type: ignore[arg-type]
+        self.hidden_size: int = hidden_size if core is None else core.hidden_size  # type: ignore[assignment]
+        self.num_layers: int = num_layers if core is None else core.num_layers  # type: ignore[assignment]
         self.is_continuous = False
         self.clip_range = clip_range
         self.analyze_weights_interval = analyze_weights_interval
@@ -181,14 +192,12 @@ class RecurrentPolicy(nn.Module):
         )
 
         space = getattr(env, "single_action_space", None)
+        supported = "single_action_space must be Discrete or MultiDiscrete of (type, argument)"
         if (dimensions := len(getattr(space, "nvec", ()))) not in (0, 2):
-            raise ValueError(
-                f"actions of {dimensions} dimensions are not supported: single_action_space must be Discrete "
-                "or MultiDiscrete of (type, argument)"
-            )
-        self._discrete_actions = (
-            None if space is None or hasattr(space, "nvec") else getattr(space, "n", None)
-        )
+            raise ValueError(f"actions of {dimensions} dimensions are not supported: {supported}")
+        if space is not None and not hasattr(space, "nvec") and not hasattr(space, "n"):
+            raise ValueError(f"{supported}, got a {type(space).__name__}")
+        self._discrete_actions: int | None = None if hasattr(space, "nvec") else getattr(space, "n", None)
         self.register_buffer("cum_action_max_params", None, persistent=False)
         self.register_buffer("action_index_tensor", None, persistent=False)
         maxima = getattr(env, "max_action_args", None)
@@ -238,8 +247,12 @@ class RecurrentPolicy(nn.Module):
 
         Raises:
             KeyError: `td` has no `env_obs`.
-            ValueError: a shape that does not fit, named.
-            RuntimeError: the action tables are not set; NaN logits.
+            TypeError: `td` is no TensorDict, or `state` no mapping.
+            ValueError: a shape that does not fit, named; an action that does not exist.
+            RuntimeError: the action tables are not set; NaN logits in a rollout.
+
+            On accelerators the values (actions that do not exist, NaN logits) are found by device-side
+            assertions.
         """
         observations = self._observations(td, training=action is not None)
         if action is None:
@@ -305,6 +318,10 @@ class RecurrentPolicy(nn.Module):
 
     def _observations(self, td: TensorDictBase, training: bool) -> Tensor:
         """`td["env_obs"]` as `[B, T, *obs_shape]`."""
+        if not isinstance(td, TensorDictBase):
+            raise TypeError(
+                f"a policy's forward takes a TensorDict with {OBSERVATION_KEY!r}, got a {type(td).__name__}"
+            )
         observations: Tensor | None = td.get(OBSERVATION_KEY, None)
         if observations is None:
             raise KeyError(f"the TensorDict has no {OBSERVATION_KEY!r}; it has {sorted(map(str, td.keys()))}")
@@ -319,11 +336,13 @@ class RecurrentPolicy(nn.Module):
         if 0 in observations.shape[:lead]:
             raise ValueError(f"{OBSERVATION_KEY} {list(observations.shape)} is an empty batch")
         sequences = observations.unsqueeze(1) if lead == 1 else observations
-        fits = [tuple(sequences.shape[:1])] + [tuple(sequences.shape[:2])] * training
-        if tuple(td.batch_size) not in fits:
+        dims = td.batch_dims
+        # Not a search in a list of shapes: of two that are equal Dynamo denies it where one has a symbol.
+        if dims not in ((1, 2) if training else (1,)) or td.batch_size != sequences.shape[:dims]:
+            rows, steps = sequences.shape[:2]
             raise ValueError(
                 f"the TensorDict's batch size {list(td.batch_size)} does not fit {OBSERVATION_KEY} "
-                f"{list(observations.shape)}: it must be {' or '.join(str(list(fit)) for fit in fits)}"
+                f"{list(observations.shape)}: it must be [{rows}]" + f" or [{rows}, {steps}]" * training
             )
         return sequences
 
@@ -333,9 +352,12 @@ class RecurrentPolicy(nn.Module):
         allowed = [(batch_size, steps, *row), (batch_size * steps, *row)]
         if self._discrete_actions is not None:
             allowed += [(batch_size, steps, 1), (batch_size * steps, 1)]
-        if tuple(action.shape) not in allowed or action.is_floating_point():
+        wanted = "action must be an integer tensor of shape"
+        if not isinstance(action, Tensor):
+            raise TypeError(f"{wanted} {list(allowed[0])}, got a {type(action).__name__}")
+        if not any(action.shape == shape for shape in allowed) or action.is_floating_point():
             raise ValueError(
-                f"action must be an integer tensor of shape {' or '.join(str(list(s)) for s in allowed)}, "
+                f"{wanted} {' or '.join(str(list(s)) for s in allowed)}, "
                 f"got {list(action.shape)} {action.dtype}"
             )
         return action.reshape(batch_size * steps, *row)
@@ -343,9 +365,16 @@ class RecurrentPolicy(nn.Module):
     def _given_state(self, state: Mapping[str, Tensor | None] | None, batch_size: int) -> State | None:
         if state is None:
             return None
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"state must be a mapping with {' and '.join(self.state_names)}, got a {type(state).__name__}"
+            )
         parts = tuple(part for part in map(state.get, self.state_names) if part is not None)
-        if len(parts) < len(self.state_names):
+        if not parts:
             return None
+        if len(parts) < len(self.state_names):
+            lacking = [name for name in self.state_names if state.get(name) is None]
+            raise ValueError(f"state has no {' and '.join(lacking)}, but other tensors of the core's state")
         wanted = [self.num_layers, batch_size, self.hidden_size]
         if any(list(part.shape) != wanted for part in parts):
             names = " and ".join(f"state[{name!r}]" for name in self.state_names)
@@ -369,10 +398,15 @@ class RecurrentPolicy(nn.Module):
             else net.encode_observations(rows)
         )
         # Encoders that end in attention give [N, 1, input_size]: what counts is the features per row.
-        if features.shape[0] != len(rows) or features.numel() != len(rows) * self.input_size:
+        if (
+            not isinstance(features, Tensor)
+            or not features.is_floating_point()
+            or features.shape[0] != len(rows)
+            or features.numel() != len(rows) * self.input_size
+        ):
             raise ValueError(
-                f"{type(net).__name__}.encode_observations must return [N, input_size] = "
-                f"{[len(rows), self.input_size]}, got {list(features.shape)}"
+                f"{type(net).__name__}.encode_observations must return floats [N, input_size] = "
+                f"{[len(rows), self.input_size]}, got {_told(features)}"
             )
         return features.reshape(len(rows), self.input_size)
 
@@ -380,19 +414,19 @@ class RecurrentPolicy(nn.Module):
         """Log-probs `[N, A]` and values `[N]` of LSTM outputs `[N, H]`."""
         rows = hidden.shape[0]
         net: Any = self.policy
-        logits, value = (
-            net.decode_actions(hidden, rows) if self._decode_takes_rows else net.decode_actions(hidden)
-        )
-        name = f"{type(net).__name__}.decode_actions"
-        if not isinstance(logits, Tensor):
+        decoded = net.decode_actions(hidden, rows) if self._decode_takes_rows else net.decode_actions(hidden)
+        is_pair = isinstance(decoded, tuple | list) and len(decoded) == 2
+        logits, value = decoded if is_pair else (decoded, None)
+        if (
+            not isinstance(logits, Tensor)
+            or not isinstance(value, Tensor)
+            or logits.dim() != 2
+            or logits.shape[0] != rows
+            or value.numel() != rows
+        ):
             raise ValueError(
-                f"{name} must return one tensor of logits [N, A], one per joint action; "
-                f"got a {type(logits).__name__}"
-            )
-        if logits.dim() != 2 or logits.shape[0] != rows or value.numel() != rows:
-            raise ValueError(
-                f"{name} must return logits [N, A] and value [N, 1] or [N] for N={rows}, "
-                f"got {list(logits.shape)} and {list(value.shape)}"
+                f"{type(net).__name__}.decode_actions must return one tensor of logits [N, A], one per joint "
+                f"action, and value [N, 1] or [N] for N={rows}, got {_told(logits)} and {_told(value)}"
             )
         self._check_width(logits.shape[1])
         log_probs = codec.action_log_probs(logits)
@@ -418,9 +452,12 @@ class RecurrentPolicy(nn.Module):
             )
 
     def _convert_action_to_logit_index(self, flattened_action: Tensor) -> Tensor:
-        """Joint index int64 `[N]` of actions `[N, 2]` (Discrete: `[N]`, unchanged)."""
+        """Joint index int64 `[N]` of actions `[N, 2]` (Discrete: `[N]`, unchanged).
+
+        Raises as `codec.joint_index` for actions that do not exist.
+        """
         if self._discrete_actions is not None:
-            return flattened_action.long()
+            return codec.discrete_index(flattened_action, self._discrete_actions)
         return codec.joint_index(flattened_action, self._table("cum_action_max_params"))
 
     def _convert_logit_index_to_action(self, action_logit_index: Tensor) -> Tensor:
@@ -551,6 +588,27 @@ class RecurrentPolicy(nn.Module):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 state_dict.pop(f"{prefix}cell.{name}", None)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _check_core(core: nn.Module, input_size: int) -> None:
+    """Raises ValueError for what `RecurrentPolicy` cannot take as `core`."""
+    if not isinstance(core, nn.Module):
+        raise ValueError(f"core must be a module, got {core!r}")
+    state_names(core)
+    for name in ("num_layers", "hidden_size"):
+        if not isinstance(getattr(core, name, None), int):
+            raise ValueError(
+                f"a recurrent core must say its {name}; {type(core).__name__} has no such integer"
+            )
+    if (width := getattr(core, "input_size", input_size)) != input_size:
+        raise ValueError(f"the core reads {width} numbers a step, but input_size is {input_size}")
+
+
+def _told(value: object) -> str:
+    """What a net has returned, for an error."""
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    return f"{list(value.shape)}" + f" of {value.dtype}" * (not value.is_floating_point())
 
 
 def _start_from_what_was_loaded(policy: nn.Module, _: object) -> None:

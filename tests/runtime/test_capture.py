@@ -66,6 +66,20 @@ def test_forward_is_one_graph_with_the_same_numbers(mode: str, policy, batch) ->
             torch.testing.assert_close(one.grad, other.grad, atol=1e-4, rtol=1e-4)
 
 
+def test_one_compiled_policy_serves_rollouts_and_training(policy, batch) -> None:
+    """Of one batch size, over which the compiler generalises only in part."""
+    agent = policy()
+    torch._dynamo.reset()
+    compiled = torch.compile(agent, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        for _ in range(2):
+            compiled(batch(3, **everything(3)))
+    for steps in (8, 5):
+        td, action = batch(3, steps, **everything(3, steps)), torch.zeros(3, steps, 2, dtype=torch.int64)
+        got, expected = compiled(td, action=action), agent(td, action=action)
+        torch.testing.assert_close(got["full_log_probs"], expected["full_log_probs"], atol=1e-5, rtol=0)
+
+
 def test_bfloat16_autocast_stays_near_float32(policy, batch) -> None:
     agent, action = policy(), torch.zeros(3, 4, 2, dtype=torch.int32)
     entries = everything(3, 4)

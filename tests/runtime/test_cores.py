@@ -85,3 +85,47 @@ def test_a_gru_is_captured_in_one_graph(mode: str, policy, batch) -> None:
 def test_a_core_must_name_its_state(policy) -> None:
     with pytest.raises(ValueError, match="type Linear must name the tensors of its state"):
         policy(core=nn.Linear(5, 6))
+
+
+@pytest.mark.parametrize(
+    ("core", "message"),
+    [
+        (MaskedGRU, "core must be a module, got <class"),
+        (MaskedGRU(7, 6), "reads 7 numbers a step, but input_size is 5"),
+        (nn.LSTMCell(5, 6), "must name the tensors of its state"),
+        (type("Unsized", (nn.Module,), {"state_names": ("h",)})(), "must say its num_layers; Unsized has no"),
+    ],
+)
+def test_what_is_no_core_is_refused(core, message: str, policy) -> None:
+    with pytest.raises(ValueError, match=message):
+        policy(core=core)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (torch.zeros(3, 1, 6), r"must return \(outputs \[B, T, H\], state\), got a Tensor"),
+        ((torch.zeros(3, 2, 6), (torch.zeros(1, 3, 6),) * 2), r"\[B, T\] = \[3, 1\], got \[3, 2, 6\]"),
+        ((torch.zeros(3, 1, 6), (torch.zeros(1, 3, 6),)), r"a state of \[1, 3, 6\] and \[1, 3, 6\] for"),
+        ((torch.zeros(3, 1, 6), torch.zeros(1, 3, 6)), r"and \[3, 6\]$"),
+    ],
+)
+def test_what_a_core_returns_is_checked(returned, message: str, policy, batch) -> None:
+    core = type("Odd", (Leaky,), {"forward": lambda self, *given: returned})()
+    with pytest.raises(ValueError, match=message):
+        policy(core=core)(batch(3))
+
+
+@pytest.mark.parametrize("core", [lambda: None, lambda: MaskedGRU(5, 6)], ids=["lstm", "gru"])
+def test_torch_func_differentiates_through_resets(core, policy, batch) -> None:
+    agent, action = policy(core=core()), torch.zeros(3, 8, 2, dtype=torch.int64)
+    td = batch(3, 8, dones=torch.arange(24).view(3, 8) % 5 == 0)
+
+    def loss(weights: dict[str, Tensor]) -> Tensor:
+        out = torch.func.functional_call(agent, weights, (td,), {"action": action})
+        return out["act_log_prob"].sum() + out["value"].square().sum()
+
+    weights = dict(agent.named_parameters())
+    expected = torch.autograd.grad(loss(weights), list(weights.values()))
+    got = torch.func.grad(loss)({name: weight.detach() for name, weight in weights.items()})
+    torch.testing.assert_close(tuple(got.values()), expected)

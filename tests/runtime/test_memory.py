@@ -108,6 +108,9 @@ def test_a_malformed_snapshot_is_refused_and_changes_nothing() -> None:
     for bad in ((h[:1], c[:1]), (h, c[:, :1]), (h[..., :2], c[..., :2]), (h[0], c[0])):
         with pytest.raises(ValueError, match=r"group 8.*\[L=2, B, H=3\]"):
             store.set_memory({8: bad})
+    for bad in (None, (h, c), {"8": (h, c)}):
+        with pytest.raises(TypeError, match="the id of each environment group"):
+            store.set_memory(bad)
     assert recalled(store, 1, 2) == 1
 
 

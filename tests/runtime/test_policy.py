@@ -117,11 +117,30 @@ def test_sequences_may_come_in_a_td_with_one_batch_dimension(policy, batch) -> N
             "dones must",
         ),
         ({"env_obs": torch.zeros(2, 5, 4, 3), "dones": torch.zeros(2)}, [2], actions(2, 5), "dones must"),
+        (
+            {"env_obs": torch.zeros(2, 4, 3)},
+            [2],
+            torch.tensor([[2, 3], [3, 0]]),
+            r"action \[3, 0\] of row 1 does not exist.*\[0, 1, 3\]",
+        ),
+        ({"env_obs": torch.zeros(1, 4, 3)}, [1], torch.tensor([[-1, 0]]), r"action \[-1, 0\] of row 0"),
+        ({"env_obs": torch.zeros(1, 4, 3)}, [1], torch.tensor([[1, 2]]), r"action \[1, 2\] of row 0"),
+        ({"env_obs": torch.zeros(1, 4, 3)}, [1], torch.tensor([[1, -1]]), r"action \[1, -1\] of row 0"),
     ],
 )
 def test_what_does_not_fit_is_named(entries, batch_size, action, message: str, policy) -> None:
     with pytest.raises((ValueError, KeyError), match=message):
         policy()(TensorDict(entries, batch_size=batch_size), action=action)
+
+
+def test_what_is_of_another_type_is_named(policy, batch) -> None:
+    agent = policy()
+    with pytest.raises(TypeError, match="takes a TensorDict with 'env_obs', got a dict"):
+        agent({"env_obs": torch.zeros(2, 4, 3)})
+    with pytest.raises(TypeError, match=r"integer tensor of shape \[2, 1, 2\], got a list"):
+        agent(batch(2), action=[[0, 0], [0, 0]])
+    with pytest.raises(TypeError, match="a mapping with lstm_h and lstm_c, got a tuple"):
+        agent(batch(2), (torch.zeros(2, 2, 6), torch.zeros(2, 2, 6)))
 
 
 def test_a_net_that_writes_into_its_observations_cannot_reach_the_trainer(policy, net, batch) -> None:
@@ -195,6 +214,8 @@ def test_a_state_of_none_is_no_state(policy, batch) -> None:
 def test_a_state_of_another_shape_is_named(policy, batch) -> None:
     with pytest.raises(ValueError, match=r"\[L, B, H\] = \[2, 3, 6\], got \[1, 3, 6\]"):
         policy()(batch(3), {"lstm_h": torch.zeros(1, 3, 6), "lstm_c": torch.zeros(1, 3, 6)})
+    with pytest.raises(ValueError, match="state has no lstm_c"):
+        policy()(batch(3), {"lstm_h": torch.zeros(2, 3, 6), "lstm_c": None})
 
 
 # --- the wrapped net ---------------------------------------------------------------------------------------
@@ -244,6 +265,9 @@ def test_the_net_is_called_by_its_own_signature(policy, net, batch) -> None:
         ("decode_actions", (torch.zeros(3, 7), torch.zeros(2)), r"N=3, got \[3, 7\] and \[2\]"),
         ("decode_actions", (torch.zeros(3, 1, 7), torch.zeros(3)), r"got \[3, 1, 7\]"),
         ("decode_actions", (torch.zeros(3, 8), torch.zeros(3)), "8 logits for 7 actions"),
+        ("decode_actions", torch.zeros(3, 7), r"got \[3, 7\] and a NoneType"),
+        ("encode_observations", torch.zeros(3, 5).long(), r"floats .* got \[3, 5\] of torch.int64"),
+        ("encode_observations", (torch.zeros(3, 5), None), "got a tuple"),
     ],
 )
 def test_what_the_net_returns_is_checked(method: str, result, message: str, policy, net, batch) -> None:
@@ -297,6 +321,9 @@ def test_discrete_actions_are_their_own_index(policy, env, net, batch) -> None:
     assert torch.equal(out["act_log_prob"], out["full_log_probs"].gather(-1, given[..., None]).squeeze(-1))
     for same in (given.flatten(), given[..., None], given.int()):
         assert torch.equal(agent(batch(3, 2), action=same)["act_log_prob"], out["act_log_prob"])
+    for wrong in (5, -1):
+        with pytest.raises(ValueError, match=rf"action {wrong} of row 4 does not exist: actions are 0 to 4"):
+            agent(batch(3, 2), action=given.flatten().index_fill(0, torch.tensor(4), wrong))
     with pytest.raises(ValueError, match=r"\[3, 2\] or \[6\]"):
         agent(batch(3, 2), action=actions(3, 2))
 
@@ -338,6 +365,8 @@ def test_construction_keeps_the_net_and_initialises_the_core(policy, net) -> Non
     [
         {"clip_range": -0.1},
         {"clip_range": float("nan")},
+        {"clip_range": "1e-3"},  # as YAML reads 1e-3
+        {"analyze_weights_interval": None},
         {"num_layers": 0},
         {"input_size": 0},
         {"hidden_size": -3},
@@ -376,8 +405,12 @@ def test_unsupported_nets_and_spaces_are_refused(policy, env, net) -> None:
     wrapped.is_continuous = True
     with pytest.raises(ValueError, match="continuous"):
         policy(wrapped)
+    with pytest.raises(ValueError, match="got a Linear without encode_observations and decode_actions"):
+        policy(torch.nn.Linear(2, 2))
     with pytest.raises(ValueError, match="single_observation_space"):
         policy(env=env(single_observation_space=None))
+    with pytest.raises(ValueError, match=r"single_action_space must be .*got a Box"):
+        policy(env=env(single_action_space=type("Box", (), {"shape": (2,)})()))
     with pytest.raises(ValueError, match="actions of 3 dimensions are not supported"):
         policy(env=env(single_action_space=type("Three", (), {"nvec": (2, 2, 2)})()))
 
