@@ -287,7 +287,6 @@ class Project:
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}  # by module and importing folder
         self._by_name: dict[str, Path | None] = {}  # by module, wherever it is imported
-        self._assigned: dict[str, bool] = {}  # attributes
         self._said: dict[bytes, bool] = {}
         self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
@@ -317,16 +316,16 @@ class Project:
     def assigns(self, attribute: str) -> bool:
         """Whether some known file gives `x.attribute`, or an item of it, a value, x being another name than
         `self`."""
-        if attribute not in self._assigned:
-            name = attribute.encode()
-            self._assigned[attribute] = any(
-                found[1] == name
-                and _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
-                for data in self._contents
-                if b"." + name in data
-                for found in _STORE.finditer(data)
-            )
-        return self._assigned[attribute]
+        return attribute.encode() in self._assigned
+
+    @cached_property
+    def _assigned(self) -> frozenset[bytes]:
+        return frozenset(
+            found[1]
+            for data in self._contents
+            for found in _STORE.finditer(data)
+            if _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
+        )
 
     def says(self, pattern: bytes, part: bytes = b"") -> bool:
         """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""

@@ -382,14 +382,12 @@ class PolicyClass:
 
     def sets_later(self, attribute: str) -> bool:
         """Whether a method that the constructor does not run, or another file, gives an attribute a value."""
-        if self.module.project.assigns(attribute):
-            return True
         built = {store.place.symbol for store in self._constructed[1].of(Store)}
         return any(
             function.qualname not in built and attribute in _assigned_in(function)
             for cls in self.cls.linked
             for function in cls.facts.functions
-        )
+        ) or self.module.project.assigns(attribute)
 
     def changes(self, trace: Trace) -> bool:
         """Whether a method that was evaluated left something else behind in what the instances hold."""

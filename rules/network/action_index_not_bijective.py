@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policyfix.facts import ir
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Store
@@ -45,15 +46,14 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
         found = policy.cls.find(policy.contract.to_index)
         if found is None or found[1].module.name is not None:
             return
-        if not policy.is_contract and not _cumulates_maxima(policy):
-            return
         trace = policy.evaluate(policy.contract.to_index)
         if trace is None or not trace.complete:
             return
         for value in options(trace.returned):
             problem = self._problem(value, policy)
             if problem is not None:
-                yield self.finding(policy.place(*found), problem, policy)
+                if policy.is_contract or _cumulates_maxima(policy):
+                    yield self.finding(policy.place(*found), problem, policy)
                 return
 
     def _problem(self, value: Value, policy: PolicyClass) -> str | None:
@@ -91,7 +91,8 @@ def _cumulates_maxima(policy: PolicyClass) -> bool:
     """Whether the class itself fills the contract's table of maxima, with the cumulated sum of what it is
     given and nothing added to it."""
     tables = {name for name, meaning in policy.contract.tables if meaning == "maxima"}
-    methods = {f.name for cls in policy.cls.linked for f in cls.facts.functions} - {"__init__", "forward"}
+    functions = (f for cls in policy.cls.linked for f in cls.facts.functions)
+    methods = {f.name for f in functions if not tables.isdisjoint(ir.words_in(f))} - {"__init__", "forward"}
     traces = [trace for name in sorted(methods) if (trace := policy.evaluate(name)) is not None]
     filled = [
         store.value
