@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .at_hand import is_at_hand
+from .gru_layer import gru_layer
 from .lstm import _erase, _layer_weights
 
 
@@ -28,8 +28,9 @@ def masked_gru(
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Run `gru` over `inputs`; a row's state is zeroed before the steps at which its episode begins.
 
-    One call of torch's kernel for each stretch in which no row is reset; on accelerators and under a
-    compiler, where looking for those stretches would wait for values, one for each step.
+    By torch's kernel where there is one step or no reset. Sequences with resets, and those that are compiled,
+    go by an operator of our own, layer by layer (`gru_layer`), in the precision of the weights, under
+    autocast too; where torch.func transforms the call, which that operator does not know, step by step.
 
     Args:
         gru: a `MaskedGRU` or `nn.GRU` that gives the parameters; its `batch_first` plays no part.
@@ -47,24 +48,33 @@ def masked_gru(
     if gru.mode != "GRU" or gru.bidirectional or gru.dropout:
         raise ValueError("masked_gru runs a unidirectional GRU without dropout")
     (h,) = state
-    h, sequence, steps = h.to(inputs.dtype), inputs.transpose(0, 1), inputs.shape[1]
+    h, sequence = h.to(inputs.dtype), inputs.transpose(0, 1)
+    is_eager = not torch.compiler.is_compiling()
+    one_by_one = is_eager and torch._C._are_functorch_transforms_active()
+    if len(sequence) > 1 and not one_by_one and not (is_eager and resets is None):
+        outputs, h = _layer_by_layer(gru, sequence, h, resets)
+        return outputs.transpose(0, 1), (h,)
     weights = [weight for layer in range(gru.num_layers) for weight in _layer_weights(gru, layer)]
     outputs = []
-    starts = [0] if resets is None else _stretches(resets)
-    for start, end in zip(starts, [*starts[1:], steps], strict=True):
+    for step, part in enumerate([sequence] if resets is None else sequence.split(1)):
         if resets is not None:
-            (h,) = _erase((h,), resets[:, start])
-        stretch, h = torch._VF.gru(
-            sequence[start:end], h, weights, gru.bias, gru.num_layers, 0.0, gru.training, False, False
-        )
-        outputs.append(stretch)
+            (h,) = _erase((h,), resets[:, step])
+        part, h = torch._VF.gru(part, h, weights, gru.bias, gru.num_layers, 0.0, gru.training, False, False)
+        outputs.append(part)
     return torch.cat(outputs).transpose(0, 1), (h,)
 
 
-def _stretches(resets: Tensor) -> list[int]:
-    """The first step of each stretch of `resets` `[B, T]`: 0, and every step at which a row may be reset."""
-    later = range(1, resets.shape[1])
-    if not is_at_hand(resets):
-        return [0, *later]
-    anywhere = resets.any(0).numpy()
-    return [0, *(step for step in later if anywhere[step])]
+def _layer_by_layer(
+    gru: nn.RNNBase, sequence: Tensor, h: Tensor, resets: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    dtype = _layer_weights(gru, 0)[0].dtype
+    outputs, h = sequence.to(dtype), h.to(dtype)
+    if resets is None:
+        resets = torch.zeros(sequence.shape[1::-1], dtype=torch.bool, device=sequence.device)
+    last = []
+    for layer in range(gru.num_layers):
+        weight_ih, weight_hh, *biases = _layer_weights(gru, layer)
+        biases = biases or [weight_ih.new_zeros(len(weight_ih))] * 2
+        outputs, *_ = gru_layer(outputs, h[layer], weight_ih, weight_hh, *biases, resets.t())
+        last.append(outputs[-1])
+    return outputs.to(sequence.dtype), torch.stack(last).to(sequence.dtype)
