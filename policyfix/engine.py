@@ -72,7 +72,7 @@ def check(
         reader.start_proof(files)
     if with_dependants:
         files |= {path: os.path.relpath(path) for path in _dependants(given, reader, walk)}
-    project = Project(reader.facts, files, reader.data, partial(sources.around, paths, walk))
+    project = Project(reader.facts, files, reader.data, partial(sources.around, paths, walk), reader.stamps)
     chosen = [r() for r in (rule.discover() if rules is None else rules)]
 
     configs = [path for path in files if sources.is_config(path)]

@@ -138,6 +138,11 @@ def trains(data: bytes, contract: Contract) -> bool:
     )
 
 
+def stamps(data: bytes, contract: Contract) -> bool:
+    """Whether a file speaks of all stamps, as one does that writes them."""
+    return bool(contract.stamps) and all(_quotes(data, key) for key in contract.stamps)
+
+
 def _quotes(data: bytes, key: str) -> bool:
     """Whether a file holds this string."""
     return any(quote + key.encode() + quote in data for quote in (b'"', b"'"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +84,11 @@ class Module:
                 return self.resolve(value)
             case _:
                 return UNRESOLVED
+
+    def imported_files(self) -> Iterator[Path]:
+        """The files of the project that the module imports from; they are not read."""
+        found = (self.project.imported_file(binding, self) for binding in self.facts.imports)
+        return (path for path in found if path is not None)
 
     def member(self, name: str) -> Symbol:
         """What a name of the module means."""
@@ -277,11 +282,13 @@ class Project:
         known: Iterable[Path] = (),
         data: Callable[[Path], bytes] = lambda _: b"",
         around: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
+        stamps: Callable[[Path], bool] = lambda _: False,
     ) -> None:
         self._read = reader
         self._data = data  # the bytes of a known file
         self._known = tuple(known)  # files whose path suffix may answer an absolute import
         self._list_around = around  # others that may, where none of these does, and their folders
+        self._stamps = stamps  # whether a file speaks of all stamps
         self._modules: dict[Path, Module | None] = {}
         self._knowledge: dict[str, Module | None] = {}
         self._classes: dict[int, LinkedClass] = {}
@@ -371,6 +378,22 @@ class Project:
     def files_that_mention(self, *words: str) -> list[Path]:
         """The known Python files whose text holds all of the words, in order of their paths."""
         return sorted(path.absolute() for path, _ in self._holding(*words) if not is_config(path))
+
+    @cached_property
+    def stamping_files(self) -> list[Path]:
+        """The Python files that speak of all stamps, those of the repositories around included."""
+        return sorted(filter(self._stamps, self._wide))
+
+    def files_around_that_mention(self, *words: str) -> list[Path]:
+        """As `files_that_mention`, of the repositories around the known files too."""
+        parts = [word.encode() for word in words]
+        return sorted(path for path in self._wide if all(part in self._data(path) for part in parts))
+
+    @cached_property
+    def _wide(self) -> set[Path]:
+        """The known Python files, and those around them."""
+        around = (Path(file) for places in self._around.values() for file, _ in places)
+        return {path.absolute() for path in self._known if not is_config(path)}.union(around)
 
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some known file that may import this one holds all of the words: it names the module or a

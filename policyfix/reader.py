@@ -76,6 +76,11 @@ class Reader:
         entry = self._entry(path)
         return entry is not None and entry.observes
 
+    def stamps(self, path: Path) -> bool:
+        """Whether a file speaks of all of the contract's stamps."""
+        entry = self._entry(path)
+        return entry is not None and entry.stamps
+
     def _entry(self, path: Path) -> _Entry | None:
         if path not in self._entries:
             self._entries[path] = self._indexed(path.absolute())
@@ -93,7 +98,8 @@ class Reader:
         headers = index.scan(source.data, self._contract.observation_key)
         trains = index.trains(source.data, self._contract)
         observes = self._contract.observation_key.encode() in source.data
-        entry = _Entry(now, headers, suppressions.MARKER in source.data, trains, observes)
+        stamps = index.stamps(source.data, self._contract)
+        entry = _Entry(now, headers, suppressions.MARKER in source.data, trains, observes, stamps)
         self._index[str(path)] = entry
         self._has_learnt = True
         return entry
@@ -197,6 +203,7 @@ class _Entry:
     is_commented: bool
     trains: bool
     observes: bool
+    stamps: bool
     is_python: bool = False
 
 

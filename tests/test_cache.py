@@ -142,6 +142,23 @@ def test_a_base_beside_the_checked_folder_is_watched(tree: Path) -> None:
         assert run(agents)[0] == 1
 
 
+def test_a_trainer_beside_the_checked_folder_is_watched(tree: Path) -> None:
+    (tree / ".git").mkdir()
+    agents = tree / "agents"
+    agents.mkdir()
+    (tree / "base.py").rename(agents / "base.py")
+    trainer = """def update(policy: "Base", td, bptt, batch):
+    policy.reset_memory()
+    td["bptt"], td["batch"] = bptt, batch
+    return policy(td, action=td["actions"])["entropy"].mean()
+"""
+    for text, says in (("", True), (trainer, False), (trainer.replace("policy(", "print("), True)):
+        (tree / "losses.py").write_text(text)
+        time.sleep(0.3)  # until what has changed counts as settled
+        for _ in range(2):
+            assert ("PF101" in run(agents)[1]) is says
+
+
 def test_what_cannot_be_read_back_is_found_out_again(tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     expected = run(tree, "--cache-dir", str(folder))

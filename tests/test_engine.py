@@ -221,6 +221,36 @@ def test_a_file_that_only_builds_policies_is_read_by_itself_as_with_them(agents:
     assert check(agents / "factory.py", with_dependants=True).findings == whole
 
 
+TRAINER = """\
+import torch
+from agents.agent import Agent
+
+
+def update(policy: Agent, minibatch):
+    policy.reset_memory()
+    B, T = minibatch.batch_size
+    td = minibatch.reshape(B * T)
+    td["bptt"] = torch.full((B * T,), T)
+    td["batch"] = torch.full((B * T,), B)
+    return policy(td, action=td["actions"])["entropy"].mean()
+"""
+
+
+def test_a_trainer_that_stamps_itself_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "rl").mkdir()
+    policy, trainer = tmp_path / "agents" / "agent.py", tmp_path / "rl" / "losses.py"
+    policy.write_text(f"from tensordict import TensorDict\n{CORE}{AGENT}")
+    ways = ([policy], [policy.parent], [tmp_path], [policy, trainer], [trainer, policy])
+    others = TRAINER.replace("gent", "")
+    unused = TRAINER.replace("policy(td,", "print(td,")
+    for text, says in (("", True), (TRAINER, False), (others, True), (unused, True)):
+        trainer.write_text(text)
+        for paths in ways:
+            assert ("PF101" in {f.code for f in check(*paths).findings}) is says
+
+
 def test_nobody_is_asked_about_classes_that_are_no_modules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow.machine import State
 from policyfix.flow.run import Run
-from policyfix.project import External, FunctionRef, LinkedClass, Module
+from policyfix.project import External, FunctionRef, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
@@ -168,6 +168,7 @@ class Program(Run):
         super().__init__()
         self.code = code
         self.instance: Thing | None = None
+        self.contract = contract
         self._words = training_words(contract)
         self._asked = contract.method_names | {"step", "zero_grad", "backward"}
         self._text = contract_words(contract) | {".backward(", ".zero_grad(", ".step()", "clip_grad_norm_("}
@@ -245,9 +246,15 @@ class Program(Run):
         if asked not in self._worth_reading:
             path = module.project.imported_file(binding, module)
             self._worth_reading[asked] = path is None or (
-                self.code.serves and (path.name == "__init__.py" or module.project.mentions(path, self._text))
+                self.code.serves and (path.name == "__init__.py" or self._may_matter(path, module.project))
             )
         return self._worth_reading[asked]
+
+    def _may_matter(self, path: Path, project: Project) -> bool:
+        if project.mentions(path, self._text):
+            return True
+        stamps = self.contract.stamps
+        return bool(stamps) and all(project.mentions(path, frozenset({stamp})) for stamp in stamps)
 
     def _lookup(self, name: str) -> Value:
         module = self._frame.module
@@ -439,6 +446,8 @@ class Program(Run):
     def _matters(self, function: ir.FunctionFacts, arguments: list[Value]) -> bool:
         if self._words & ir.words_in(function) or writes_to_rows(function):
             return True
+        if speaks_of_stamps(function, self.contract):
+            return True
         return any(self._is_spoken(a) for a in arguments)
 
     def _leads_on(self, function: ir.FunctionFacts, module: Module) -> bool:
@@ -507,6 +516,11 @@ def writes_to_rows(function: ir.FunctionFacts) -> bool:
         and any(isinstance(t, ir.Subscript) and isinstance(t.value, ir.Subscript) for t in node.targets)
         for node in function.nodes
     )
+
+
+def speaks_of_stamps(function: ir.FunctionFacts, contract: Contract) -> bool:
+    """Whether a function speaks of all of the stamps, as one does that writes them."""
+    return bool(contract.stamps) and ir.strings_in(function).issuperset(contract.stamps)
 
 
 @dataclass(slots=True)

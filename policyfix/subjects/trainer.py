@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +17,13 @@ from policyfix.subjects.program import (
     Program,
     codes,
     entry_of,
+    functions_of,
     is_made_up,
     is_optimizer_class,
     is_rows,
     is_td,
     is_tensor,
+    speaks_of_stamps,
 )
 from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
 from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, storage, walk
@@ -31,6 +33,12 @@ _PARALLEL = frozenset({"new:torch.nn.parallel.DistributedDataParallel", "new:tor
 _WRAPPERS = _PARALLEL | frozenset(
     "torch.compile torch.jit.script "
     "typing.cast to cuda cpu train eval requires_grad_ float half .module module call made".split()
+)
+# Methods of a TensorDict that give one with the same entries.
+_KEEPING_ENTRIES = frozenset(
+    f"{td}{name}"
+    for td in ("", "td.")
+    for name in "reshape view flatten contiguous detach clone to cpu cuda".split()
 )
 # Kernels that compute advantages: where among their arguments the flag stands that cuts the recursion.
 _ADVANTAGE_KERNELS = {"torch.ops.pufferlib.compute_puff_advantage": 2}
@@ -117,9 +125,7 @@ class Trainer:
     @cached_property
     def _observed(self) -> frozenset[Value]:
         """TensorDicts that the code puts the observation into."""
-        key = self.contract.observation_key
-        given = [e.tensordict for e in self.trace.of(KeyWrite) if e.key == key]
-        given += [e.target for e in self.trace.of(InPlace) if e.mask == Const(key)]
+        given = (td for td, _, _ in self._entries(self.contract.observation_key))
         return frozenset(option for value in given for option in options(value))
 
     @cached_property
@@ -249,15 +255,22 @@ class Trainer:
 
     def written(self, key: str) -> Iterator[Value]:
         """What the code writes under a key."""
+        return (value for _, value, _ in self._entries(key))
+
+    def _entries(self, key: str) -> Iterator[tuple[Value, Value, int]]:
+        """The TensorDicts into which the code writes under a key, what it writes there, and when."""
         for event in self.trace.of(KeyWrite):
             if event.key == key:
-                yield event.value
+                yield event.tensordict, event.value, event.order
         for store in self.trace.of(InPlace):
             if store.mask == Const(key):
-                yield store.value
+                yield store.target, store.value, store.order
         for call in self.calls:  # of what is not known to be a TensorDict: `td[key] = value` spelled out
-            if call.name == "set" and not call.followed and call.arguments[:1] == (Const(key),):
-                yield from call.arguments[1:2]
+            match call:
+                case Invocation(
+                    receiver=td, name="set", arguments=(Const(value=asked), value, *_), followed=False
+                ) if td is not None and asked == key:
+                    yield td, value, call.order
 
     def passes_state(self, call: Invocation) -> bool:
         """Whether a forward is given the recurrent state by its caller."""
@@ -335,6 +348,35 @@ class Trainer:
         return region.kind == "arm" and any(
             isinstance(n, ir.Operation) and n.operator == "%" for n in ir.nodes(test)
         )
+
+    @cached_property
+    def stamps_training(self) -> bool:
+        """Whether it stamps the TensorDict itself in which it has the policy evaluate given actions."""
+        return any(
+            all(
+                any(td in given and at < call.order for td, at in self._stamped(key))
+                for key in self.contract.stamps
+            )
+            for call in self.forwards
+            if self.is_training(call)
+            for given in [set(roots(call.arguments[0], _KEEPING_ENTRIES))]
+        )
+
+    def may_stamp(self, helpers: Set[str]) -> bool:
+        """Whether its file speaks of the stamps, or of a function that does, where it can come to run it."""
+        known = {f.name: f for f in functions_of(self.module)}
+        todo, seen = [f for f, _ in self.code.functions], set[str]()
+        while todo:
+            function = todo.pop()
+            names = ir.names_in(function)
+            if speaks_of_stamps(function, self.contract) or names & helpers:
+                return True
+            todo += [known[name] for name in names & known.keys() - seen]
+            seen |= names
+        return False
+
+    def _stamped(self, key: str) -> Iterator[tuple[Value, int]]:
+        return ((option, order) for td, _, order in self._entries(key) for option in options(td))
 
     def joins(self, key: str, other: str) -> bool:
         """Whether what is written under one key is made of what is written under the other."""
@@ -572,7 +614,7 @@ def _bases(cls: LinkedClass) -> Iterator[object]:
         yield from linked.bases
 
 
-def roots(value: Value) -> Iterator[Value]:
+def roots(value: Value, through: frozenset[str] = _WRAPPERS) -> Iterator[Value]:
     """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`."""
     seen: set[Value] = set()
     todo = [value]
@@ -585,7 +627,7 @@ def roots(value: Value) -> Iterator[Value]:
             todo += current.options
             continue
         yield current
-        if isinstance(current, Term) and current.op in _WRAPPERS:
+        if isinstance(current, Term) and current.op in through:
             todo += [a for a in current.args if not isinstance(a, Const)][:1]
 
 
@@ -609,3 +651,27 @@ def trainers(module: Module, contract: Contract) -> tuple[Trainer, ...]:
     if found is None:
         found = module.subjects[contract] = tuple(Trainer(code, contract) for code in codes(module, contract))
     return found
+
+
+def is_stamped_in_training(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether the project has a trainer of such a policy that stamps what it trains on, itself or by a
+    function made for that. Its file, or one that this imports, names the class or a base of it."""
+    project = cls.module.project
+    stamping = {
+        (path.stem, function.name)
+        for path in project.stamping_files
+        if (module := project.module(path)) is not None
+        for function in module.facts.functions
+        if speaks_of_stamps(function, contract)
+    }
+    importing = (path for words in sorted(stamping) for path in project.files_around_that_mention(*words))
+    helpers = {name for _, name in stamping}
+    names = frozenset(base.name for base in cls.linked if base.module.name is None)
+    return any(
+        trainer.stamps_training
+        for path in dict.fromkeys([*project.stamping_files, *importing])
+        if (module := project.module(path)) is not None
+        and any(project.mentions(each, names) for each in (path, *module.imported_files()))
+        for trainer in trainers(module, contract)
+        if trainer.may_stamp(helpers)
+    )

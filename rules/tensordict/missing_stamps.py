@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.subjects.trainer import is_stamped_in_training
 
 
 class MissingStamps(Rule[PolicyClass]):
@@ -12,6 +13,10 @@ class MissingStamps(Rule[PolicyClass]):
     ## What it does
     Reports a contract policy that drives a recurrent core and whose forward writes one of the contract's
     stamps nowhere: not itself, nor in a helper, a mixin, a base class or a net that gets the TensorDict.
+    Silent where a trainer stamps the TensorDict itself before it has the policy evaluate given actions. It
+    may stand in any file of the repository, given or not, that names the class or a base of it, or that
+    imports from one that does. A function that would stamp is not enough: what it stamps must be handed to a
+    policy.
 
     ## Why it matters
     The stamps say how the flattened rows are to be folded back: `bptt` time steps for each of `batch` rows.
@@ -50,7 +55,7 @@ class MissingStamps(Rule[PolicyClass]):
         if policy.forward is None or policy.keeps_contract or not (policy.is_contract and policy.cores):
             return
         missing = [key for key in policy.contract.stamps if policy.writes(key) is False]
-        if missing:
+        if missing and not is_stamped_in_training(policy.cls, policy.contract):
             function, owner = policy.forward
             keys = " and ".join(f'td["{key}"]' for key in missing)
             yield self.finding(

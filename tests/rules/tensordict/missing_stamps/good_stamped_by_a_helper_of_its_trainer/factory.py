@@ -1,0 +1,5 @@
+from .policy import Harvester
+
+
+def build(cfg):
+    return Harvester(cfg.env)
