@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .gru_layer import gru_layer
-from .lstm import _erase, _layer_weights
+from .lstm import _erase, _layer_weights, check_shapes
 
 
 class MaskedGRU(nn.RNNBase):
@@ -43,10 +43,11 @@ def masked_gru(
         The outputs `[B, T, H]` of the last layer, and `(h,)` `[L, B, H]` after the last step.
 
     Raises:
-        ValueError: `gru` is of another kind, bidirectional, or has dropout.
+        ValueError: `gru` is of another kind, bidirectional, or has dropout; other shapes.
     """
     if gru.mode != "GRU" or gru.bidirectional or gru.dropout:
         raise ValueError("masked_gru runs a unidirectional GRU without dropout")
+    check_shapes(gru, inputs, state, resets)
     (h,) = state
     h, sequence = h.to(inputs.dtype), inputs.transpose(0, 1)
     is_eager = not torch.compiler.is_compiling()

@@ -71,10 +71,11 @@ def masked_lstm(
     Under autocast on a processor that has no LSTM in that precision, the core runs in its parameters' own.
 
     Raises:
-        ValueError: `lstm` is of another kind, bidirectional, projected, or has dropout.
+        ValueError: `lstm` is of another kind, bidirectional, projected, or has dropout; other shapes.
     """
     if lstm.mode != "LSTM" or lstm.bidirectional or lstm.proj_size or lstm.dropout:
         raise ValueError("masked_lstm runs a unidirectional LSTM without proj_size and without dropout")
+    check_shapes(lstm, inputs, state, resets)
     on_cpu = inputs.device.type == "cpu"
     if on_cpu and torch.is_autocast_enabled("cpu") and not _LOW_PRECISION[torch.get_autocast_dtype("cpu")]:
         with torch.autocast("cpu", enabled=False):
@@ -101,6 +102,20 @@ def masked_lstm(
     else:
         outputs, h, c = _step_loop(lstm, sequence, h, c, later)
     return outputs.transpose(0, 1), (h, c)
+
+
+def check_shapes(core: nn.RNNBase, inputs: Tensor, state: tuple[Tensor, ...], resets: Tensor | None) -> None:
+    """Raises ValueError for what `core` cannot run on: its kernel would read past the end of a state."""
+    if inputs.dim() != 3 or inputs.shape[1] < 1 or inputs.shape[2] != core.input_size:
+        raise ValueError(f"inputs must be [B, T, I={core.input_size}], T >= 1, got {list(inputs.shape)}")
+    wanted = (core.num_layers, inputs.shape[0], core.hidden_size)
+    for part in state:
+        if part.shape != wanted:
+            raise ValueError(f"the state must be [L, B, H] = {list(wanted)}, got {list(part.shape)}")
+    if resets is not None and (resets.shape != inputs.shape[:2] or resets.dtype != torch.bool):
+        raise ValueError(
+            f"resets must be bool [B, T] = {list(inputs.shape[:2])}, got {resets.dtype} {list(resets.shape)}"
+        )
 
 
 def _layer_weights(lstm: nn.RNNBase, layer: int) -> list[Tensor]:

@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from policyfix.runtime.memory import run_core
 from policyfix.runtime.nets.gru import MaskedGRU
+from policyfix.runtime.nets.lstm import MaskedLSTM
 
 
 class Leaky(nn.Module):
@@ -114,6 +116,26 @@ def test_what_a_core_returns_is_checked(returned, message: str, policy, batch) -
     core = type("Odd", (Leaky,), {"forward": lambda self, *given: returned})()
     with pytest.raises(ValueError, match=message):
         policy(core=core)(batch(3))
+
+
+@pytest.mark.parametrize("kind", [MaskedLSTM, MaskedGRU, nn.LSTM, nn.GRU])
+def test_shapes_that_do_not_fit_are_named_before_a_kernel_sees_them(kind) -> None:
+    core, flags = kind(5, 6, 2), torch.zeros(3, 4, dtype=torch.bool)
+    parts = 1 if core.mode == "GRU" else 2
+    inputs, state = torch.zeros(3, 4, 5), (torch.zeros(2, 3, 6),) * parts
+    run_core(core, inputs, state, flags)
+    for wrong, message in (
+        ((inputs[0], state, None), r"inputs must be \[B, T, I=5\], T >= 1, got \[4, 5\]"),
+        ((inputs[:, :0], state, None), r"got \[3, 0, 5\]"),
+        ((inputs[..., :4], state, flags), r"got \[3, 4, 4\]"),
+        ((inputs[:2], state, None), r"\[L, B, H\] = \[2, 2, 6\], got \[2, 3, 6\]"),
+        ((inputs, (torch.zeros(2, 3, 5),) * parts, flags), r"\[2, 3, 6\], got \[2, 3, 5\]"),
+        ((inputs, (*state[1:], torch.zeros(1, 3, 6)), flags), r"\[2, 3, 6\], got \[1, 3, 6\]"),
+        ((inputs, state, flags.t()), r"bool \[B, T\] = \[3, 4\], got torch.bool \[4, 3\]"),
+        ((inputs, state, flags.float()), r"got torch.float32 \[3, 4\]"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            run_core(core, *wrong)
 
 
 @pytest.mark.parametrize("core", [lambda: None, lambda: MaskedGRU(5, 6)], ids=["lstm", "gru"])
