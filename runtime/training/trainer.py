@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from ..memory import BOUNDARY_KEYS, ENVIRONMENT_KEY
 from ..modes import Mode, resolve_mode
 from ..policy import OBSERVATION_KEY
 from .advantage import Alignment, advantages, transitions
-from .environment import Step, VectorEnvironment
+from .environment import Step, VectorEnvironment, receive
 from .experience import (
     ExperienceBuffer,
     Field,
@@ -67,11 +68,17 @@ class PPOConfig:
     alignment: Alignment = "first"
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            value, default = getattr(self, field.name), field.default
+            if type(default) is int and not (isinstance(value, int) and value >= 1):
+                raise ValueError(f"{field.name} must be an integer >= 1, got {value!r}")
+            if type(default) is float and not isinstance(value, Real):
+                raise ValueError(f"{field.name} must be a number, got {value!r}")
         if self.horizon < 2:
             raise ValueError(
                 f"horizon must be at least 2: a step is judged by the next one; got {self.horizon}"
             )
-        if self.minibatch_size % self.horizon or self.batch_size % self.minibatch_size or not self.batch_size:
+        if self.minibatch_size % self.horizon or self.batch_size % self.minibatch_size:
             raise ValueError(
                 f"batch_size {self.batch_size} must be a multiple of minibatch_size {self.minibatch_size}, "
                 f"and that of horizon {self.horizon}"
@@ -143,7 +150,7 @@ class Trainer:
         self.buffer.restart()
         rewards, ends = torch.zeros(()), torch.zeros(())
         while not self.buffer.ready:
-            step = self.env.recv()
+            step = receive(self.env)
             td = self._step_td(step)
             kept = not self.buffer.is_full(step.agents)
             if self.mode.segments_start_from_their_state and self.buffer.begins_segment(step.agents):
@@ -302,15 +309,17 @@ def evaluate(
     """Step `policy` through `steps` turns of an environment of its own, from an empty memory.
 
     Returns `reward` per step of one agent and `reward_per_episode` of the episodes that ended. The policy's
-    memory is left as it was found.
+    memory is left as it was found. Raises ValueError for `steps` below 1.
     """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
     knows_episodes = resolve_mode(mode).evaluation_knows_episodes
     kept = _memory(policy)
     policy.reset_memory()
     ended = torch.zeros(2, env.num_agents, dtype=torch.bool)
     rewards, ends, seen = 0.0, 0.0, 0
     for _ in range(steps):
-        step = env.recv()
+        step = receive(env)
         flags = torch.stack([step.dones.cpu(), step.truncateds.cpu()])
         td = observed(step, flags if alignment == "first" else ended[:, step.agents], device)
         ended[:, step.agents] = flags

@@ -178,11 +178,51 @@ def test_an_evaluation_knows_where_episodes_begin(agent, task) -> None:
         ({"minibatch_size": 50}, "multiple of horizon|of minibatch_size 50"),
         ({"horizon": 1}, "horizon must be at least 2"),
         ({"accumulate_minibatches": 3}, "2 minibatches do not divide"),
+        ({"minibatch_size": 0}, "minibatch_size must be an integer >= 1, got 0"),
+        ({"horizon": 6.0}, "horizon must be an integer"),
+        ({"learning_rate": "1e-3"}, "learning_rate must be a number, got '1e-3'"),
+        ({"max_grad_norm": None}, "max_grad_norm must be a number"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **sizes)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda step: tuple(step), TypeError, r"recv\(\) must return a Step, got a tuple"),
+        (
+            lambda step: step._replace(observations=step.observations.numpy()),
+            TypeError,
+            "Step.observations must be a tensor, got a ndarray",
+        ),
+        (
+            lambda step: step._replace(observations=step.observations[1:]),
+            ValueError,
+            r"Step.observations must be \[8, \*obs_shape\], got \[7, ",
+        ),
+        (
+            lambda step: step._replace(rewards=step.rewards[:, None]),
+            ValueError,
+            r"rewards must be \[8\], got",
+        ),
+        (
+            lambda step: step._replace(dones=step.dones.float()),
+            ValueError,
+            r"\[8\] bool, got \[8\] torch.float",
+        ),
+        (lambda step: step._replace(agents=slice(None)), ValueError, "within 8 agents, got slice"),
+        (lambda step: step._replace(agents=slice(8, 16)), ValueError, "within 8 agents, got slice"),
+    ],
+)
+def test_what_an_environment_gives_is_checked(change, error, message: str, agent, task) -> None:
+    env = task()
+    trainer, receive = Trainer(agent(env), env, SMALL), env.recv
+    env.recv = lambda: change(receive())
+    with pytest.raises(error, match=message):
+        trainer.run(1)
 
 
 def test_a_memory_of_another_form_is_named(agent, task) -> None:
