@@ -218,7 +218,7 @@ def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int], message: str) 
     ],
 )
 def test_what_an_environment_gives_is_checked(change, error, message: str, agent, task) -> None:
-    env = task()
+    env = task(groups=1)
     trainer, receive = Trainer(agent(env), env, SMALL), env.recv
     env.recv = lambda: change(receive())
     with pytest.raises(error, match=message):
