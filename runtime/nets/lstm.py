@@ -26,11 +26,16 @@ _ROWS = 512
 # Far enough out for the sigmoid to be exactly 0 or 1 in every floating dtype, and in reach of float16.
 _SATURATION = 1e4
 
+
+def _has_onednn(precision: str) -> bool:
+    # Builds without oneDNN, as for Apple's processors, do not have the question either.
+    return torch.backends.mkldnn.is_available() and bool(
+        getattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported")()
+    )
+
+
 # Under autocast torch asks oneDNN for an LSTM in low precision, and fails where the processor has none.
-_LOW_PRECISION = {
-    torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported(),
-    torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported(),
-}
+_LOW_PRECISION = {torch.bfloat16: _has_onednn("bf16"), torch.float16: _has_onednn("fp16")}
 
 
 class MaskedLSTM(nn.RNNBase):

@@ -50,3 +50,17 @@ def test_every_public_name_resolves_and_others_do_not() -> None:
         assert name in dir(policyfix.runtime)
     with pytest.raises(AttributeError, match="NoSuchName"):
         policyfix.runtime.NoSuchName  # noqa: B018
+
+
+def test_a_torch_without_onednn_runs_an_lstm_under_autocast() -> None:
+    assert (
+        run("""
+        import torch
+        torch._C._has_mkldnn, torch.ops.mkldnn = False, None
+        from policyfix.runtime import MaskedLSTM
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, _ = MaskedLSTM(3, 4)(torch.ones(1, 2, 3), (torch.zeros(1, 1, 4),) * 2)
+        print(outputs.isfinite().all().item())
+    """)
+        == "True"
+    )
