@@ -79,7 +79,7 @@ class Module:
             case ir.Name(id=name):
                 return self.member(name)
             case ir.Attribute(value=value, name=name):
-                return self.project.member(self.resolve(value), name)
+                return self.part(self.resolve(value), name)
             case ir.Subscript(value=value):  # Base[T]
                 return self.resolve(value)
             case _:
@@ -89,6 +89,16 @@ class Module:
         """The files of the project that the module imports from; they are not read."""
         found = (self.project.imported_file(binding, self) for binding in self.facts.imports)
         return (path for path in found if path is not None)
+
+    def part(self, owner: Symbol, name: str) -> Symbol:
+        """`owner.name`, as the file says it: after `import a.b`, `a.b` is a module, whatever `a` is."""
+        binding = self.submodule(owner, name)
+        return self.project.member(owner, name) if binding is None else self.project.imported(binding, self)
+
+    def submodule(self, owner: Symbol, name: str) -> ir.Imported | None:
+        """The import that makes `owner.name` a module."""
+        binding = self.facts.lookup(f"{owner.name}.{name}") if isinstance(owner, External) else None
+        return binding if isinstance(binding, ir.Imported) else None
 
     def member(self, name: str) -> Symbol:
         """What a name of the module means."""

@@ -208,6 +208,15 @@ def test_what_a_class_answers_to_is_three_valued(tmp_path: Path, header: str, an
     assert cls.defines("clip_weights") is answer
 
 
+def test_a_module_of_a_namespace_package_is_found_by_its_dotted_name(tmp_path: Path) -> None:
+    files = {
+        "src/metta/agent/policy.py": "import torch.nn\nclass Policy(torch.nn.Module): ...\n",
+        "metta/rl/own.py": "import metta.agent.policy\nclass Own(metta.agent.policy.Policy): ...\n",
+    }
+    cls = linked(tmp_path, files, "metta/rl/own.py", "Own")
+    assert [base.name for base in cls.mro] == ["Own", "Policy", "torch.nn.Module"]
+
+
 @pytest.mark.parametrize(
     "spelling", ["torch.nn.Module", "torch.nn.modules.module.Module", "torch.nn.modules.Module"]
 )

@@ -263,7 +263,7 @@ class Delete:
 class Imported:
     """A name bound by an import: `module` as written, `level` leading dots, `attribute` of a from-import.
 
-    `from m import *` binds the name "*".
+    `from m import *` binds the name "*"; `import a.b` binds "a", and makes `a.b` one that means the module.
     """
 
     name: str

@@ -283,7 +283,9 @@ class _Lowering:
         return ir.Delete(tuple(target for items in flat for target in items), self._span(node))
 
     def _import(self, node: ast.Import) -> ir.Stmt:
-        return ir.Import(tuple(map(_plain_import, node.names)), self._span(node))
+        return ir.Import(
+            tuple(name for alias in node.names for name in _plain_import(alias)), self._span(node)
+        )
 
     def _from_import(self, node: ast.ImportFrom) -> ir.Stmt:
         names = (
@@ -517,8 +519,9 @@ def _blocks(node: ast.stmt) -> list[list[ast.stmt]]:
     return [*named, *(part.body for name in ("handlers", "cases") for part in getattr(node, name, ()))]
 
 
-def _plain_import(alias: ast.alias) -> ir.Imported:
+def _plain_import(alias: ast.alias) -> tuple[ir.Imported, ...]:
     if alias.asname is not None:
-        return ir.Imported(alias.asname, alias.name)
-    top = alias.name.partition(".")[0]
-    return ir.Imported(top, top)
+        return (ir.Imported(alias.asname, alias.name),)
+    top, dot, _ = alias.name.partition(".")
+    named = ir.Imported(top, top)
+    return (named, ir.Imported(alias.name, alias.name)) if dot else (named,)

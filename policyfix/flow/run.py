@@ -581,8 +581,7 @@ class Run(Calls):
             table = self._class_constant(symbol, name)
             if table is not None and not isinstance(table, Const):  # single values are there to be set
                 return table
-        project = self._frame.module.project
-        member = project.member(symbol, name)
+        member = self._frame.module.part(symbol, name)
         return UNKNOWN if isinstance(member, Unresolved) else Ref(member)
 
     def _index(self, items: tuple[ir.Expr, ...]) -> Value:

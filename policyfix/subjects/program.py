@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.flow.machine import State
 from policyfix.flow.run import Run
-from policyfix.project import External, FunctionRef, LinkedClass, Module, Project
+from policyfix.project import External, FunctionRef, LinkedClass, Module, Project, Symbol
 from policyfix.record import record
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
@@ -236,9 +237,15 @@ class Program(Run):
 
     def _is_worth_reading(self, expr: ir.Expr, module: Module) -> bool:
         """Whether what a name is imported from can take part in training: other files are not even parsed."""
-        head = ir.head(expr)
-        binding = module.facts.lookup(head.id) if isinstance(head, ir.Name) else None
-        return not isinstance(binding, ir.Imported) or self._speaks(binding, module)
+        head, names = expr, list[str]()
+        while isinstance(head, ir.Attribute):
+            names.append(head.name)
+            head = head.value
+        if not isinstance(head, ir.Name):
+            return True
+        spellings = accumulate([head.id, *reversed(names)], "{}.{}".format)  # `import a.b` brings a, and a.b
+        bindings = (module.facts.lookup(spelling) for spelling in spellings)
+        return all(self._speaks(b, module) for b in bindings if isinstance(b, ir.Imported))
 
     def _speaks(self, binding: ir.Imported, module: Module) -> bool:
         """Whether an import is worth resolving: it is none of the project's, or in a file of training."""
@@ -255,6 +262,12 @@ class Program(Run):
             return True
         stamps = self.contract.stamps
         return bool(stamps) and all(project.mentions(path, frozenset({stamp})) for stamp in stamps)
+
+    def _member(self, symbol: Symbol, name: str) -> Value:
+        binding = self._frame.module.submodule(symbol, name)
+        if binding is not None and not self._speaks(binding, self._frame.module):
+            return self.term("imported", Const(binding.name))
+        return super()._member(symbol, name)
 
     def _lookup(self, name: str) -> Value:
         module = self._frame.module

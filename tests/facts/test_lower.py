@@ -259,7 +259,6 @@ def test_parameters_keep_kinds_and_defaults() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("import a.b", ir.Imported("a", "a")),
         ("import a.b as c", ir.Imported("c", "a.b")),
         ("from a import b as c", ir.Imported("c", "a", 0, "b")),
         ("from ..a.b import c", ir.Imported("c", "a.b", 2, "c")),
@@ -269,6 +268,10 @@ def test_parameters_keep_kinds_and_defaults() -> None:
 )
 def test_imports(source: str, expected: ir.Imported) -> None:
     assert lower(source).imports == (expected,)
+
+
+def test_a_module_imported_by_its_dotted_name_is_known_by_it_too() -> None:
+    assert lower("import a.b").imports == (ir.Imported("a", "a"), ir.Imported("a.b", "a.b"))
 
 
 def test_methods_put_on_a_class_afterwards_are_seen() -> None:
