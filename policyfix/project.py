@@ -237,13 +237,71 @@ class LinkedClass:
             or (cls.name, "*") in cls.module.facts.patched
             or (
                 cls.facts.metaclass is not None
-                and cls.module.resolve(cls.facts.metaclass) != External("abc.ABCMeta")
+                and not _leaves_classes_alone(cls.module.resolve(cls.facts.metaclass))
             )
             for cls in self.linked
         )
 
 
 Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
+
+
+def _leaves_classes_alone(metaclass: Symbol) -> bool:
+    """Whether classes of a metaclass are what their source shows: it keeps a register of them, say."""
+    if not isinstance(metaclass, LinkedClass):
+        return metaclass in (External("abc.ABCMeta"), External("type"))
+    functions = metaclass.facts.functions
+    return (
+        bool(metaclass.bases)
+        and all(_leaves_classes_alone(base) for base in metaclass.bases)
+        and {function.name for function in functions} <= {"__new__", "__init__"}
+        and all(map(_only_looks, functions))
+    )
+
+
+def _only_looks(function: ir.FunctionFacts) -> bool:
+    """Whether `__new__` or `__init__` of a metaclass only reads, keeps and hands on what it is given: every
+    time that it speaks of the class, or of its namespace, it is in one of these ways."""
+    given = [parameter.name for parameter in function.parameters]
+    if len(given) < 4:  # the class or its metaclass, its name, its bases and its namespace
+        return False
+    nodes = list(ir.nodes(function.body))
+    handing_on = [n for n in nodes if isinstance(n, ir.Call) and _hands_on(n, given)]
+    made = {
+        target.id
+        for node in nodes
+        if isinstance(node, ir.Assign) and node.value in handing_on
+        for target in node.targets
+        if isinstance(target, ir.Name)
+    }
+    fine: list[object] = [argument.value for call in handing_on for argument in call.arguments]
+    for node in nodes:
+        match node:
+            case ir.Assign(targets=targets, value=value):
+                if value in handing_on:
+                    fine += targets
+                elif not any(isinstance(target, ir.Name) for target in targets):  # kept, under no other name
+                    fine.append(value)
+            case ir.Return(value=value):
+                if function.name == "__new__" and value not in (*handing_on, *map(ir.Name, made)):
+                    return False
+                fine.append(value)
+            case ir.Attribute(value=value, name="get" | "__name__" | "__module__" | "__qualname__"):
+                fine.append(value)
+            case _:
+                pass
+    watched = [ir.Name(name) for name in {given[0], given[3], *made}]
+    return all(nodes.count(name) == fine.count(name) for name in watched)
+
+
+def _hands_on(call: ir.Call, given: list[str]) -> bool:
+    """`super().__new__(...)` or `super().__init__(...)` with nothing but what the method was given."""
+    match call.function:
+        case ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__new__" | "__init__"):
+            return all(isinstance(a.value, ir.Name) and a.value.id in given for a in call.arguments)
+        case _:
+            return False
+
 
 # A method and the class that defines it.
 Found = tuple[ir.FunctionFacts, LinkedClass]

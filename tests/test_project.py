@@ -208,6 +208,37 @@ def test_what_a_class_answers_to_is_three_valued(tmp_path: Path, header: str, an
     assert cls.defines("clip_weights") is answer
 
 
+_REGISTER = """
+class Meta(type):
+    def __new__(mcs, name, bases, namespace, **kwargs):
+        cls = super().__new__(mcs, name, bases, namespace)
+        if namespace.get("short_name"):
+            REGISTER[name] = cls
+        {more}
+        return cls
+class Both(Meta, abc.ABCMeta): ...
+class A(nn.Module, metaclass=Both): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "answer"),
+    [
+        ("logger.info(cls.__name__)", False),
+        ("namespace = dict(namespace)", None),
+        ("cls.clip_weights = clip", None),
+        ("setattr(cls, name, clip)", None),
+        ("kept = cls", None),
+        ("return wrapped(cls)", None),
+    ],
+)
+def test_a_metaclass_that_only_keeps_a_register_adds_nothing(
+    tmp_path: Path, more: str, answer: bool | None
+) -> None:
+    source = f"import abc\nimport torch.nn as nn\n{_REGISTER.format(more=more)}"
+    assert linked(tmp_path, {"m.py": source}, "m.py", "A").defines("clip_weights") is answer
+
+
 def test_a_module_of_a_namespace_package_is_found_by_its_dotted_name(tmp_path: Path) -> None:
     files = {
         "src/metta/agent/policy.py": "import torch.nn\nclass Policy(torch.nn.Module): ...\n",
