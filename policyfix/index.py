@@ -2,7 +2,8 @@
 
 Headers are found by a scan over bytes, and bases are compared by their last name, so the graph holds too many
 edges rather than too few. A file can matter where one of its classes may reach `nn.Module` and the class, one
-of its bases, or what their modules assign, speaks of a recurrent core or of the contract's observation.
+of its bases, or what their modules assign, speaks of a recurrent core, of the contract's observation, or of a
+table with a padding row that it draws.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ _ALIAS_OF_MODULE = re.compile(rb"([\w.]+)[ \t]+as[ \t]+(\w+)")
 _ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
 _NAME = re.compile(rb"[A-Za-z_][\w.]*")
 _CORE_WORDS = (b"LSTM", b"GRU", b"RNN")
+# A table with a padding row, and an initialiser soon after: in one function, that is.
+_PADDED = re.compile(
+    rb"\bpadding_idx[ \t]*=(?s:.{1,400}?)\b(?:(?:trunc_|xavier_|kaiming_)?(?:normal|uniform)|orthogonal)_\("
+)
 _IMPORTED_CORE = re.compile(rb"\b(?:LSTM|GRU|RNN)(?:Cell)?\b|\*")
 
 
@@ -44,7 +49,9 @@ class Headers:
     classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     aliases: tuple[tuple[bytes, bytes], ...]
     imports: tuple[tuple[bytes, bytes], ...]  # (module, names) as written
-    speaking: frozenset[bytes]  # classes that speak of a recurrent core or of the observation
+    speaking: frozenset[
+        bytes
+    ]  # classes that speak of a recurrent core, the observation or a drawn padding row
 
 
 def scan(data: bytes, observation_key: str) -> Headers:
@@ -63,16 +70,18 @@ def scan(data: bytes, observation_key: str) -> Headers:
     dotted = {base for _, bases in written for base in bases if b"." in base}
     through = _through_modules(dotted, imported, _IMPORT.findall(data)) if dotted else ()
     imports = (*imported, *through)
-    words = (observation_key.encode(), *_CORE_WORDS)
-    if not any(word in data for word in words):
-        return Headers(classes, tuple(aliases), imports, frozenset())
-    # As an attribute or a string; alone only where an import brings the name: prose speaks of LSTMs too.
-    bare = any(_IMPORTED_CORE.search(names) for _, names in imported)
-    word = re.compile(
-        rb"%s(?:LSTM|GRU|RNN)(?:Cell)?\b|\b%s\b"
-        % (rb"\b" if bare else rb"[.'\"]", re.escape(observation_key.encode()))
-    )
-    return Headers(classes, tuple(aliases), imports, _speaking(data, headers, word))
+    speaking: frozenset[bytes] = frozenset()
+    if any(word in data for word in (observation_key.encode(), *_CORE_WORDS)):
+        # As an attribute or a string; alone only where an import brings the name: prose speaks of LSTMs too.
+        bare = any(_IMPORTED_CORE.search(names) for _, names in imported)
+        word = re.compile(
+            rb"%s(?:LSTM|GRU|RNN)(?:Cell)?\b|\b%s\b"
+            % (rb"\b" if bare else rb"[.'\"]", re.escape(observation_key.encode()))
+        )
+        speaking = _speaking(data, headers, word)
+    if b"padding_idx" in data and _PADDED.search(data):
+        speaking |= _speaking(data, headers, _PADDED)
+    return Headers(classes, tuple(aliases), imports, speaking)
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, int]]:

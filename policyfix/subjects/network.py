@@ -60,7 +60,7 @@ def adjacent_affine(policy: PolicyClass) -> Iterator[Adjacency]:
     layers = [t for t in policy.forward_terms if is_affine(t)]
     if len(layers) < 2:
         return
-    users = _users(policy.terms)
+    users = _users(policy.forward_terms)
     ends = set(_ends(policy))
     for layer in layers:
         followers = _followers(layer, users, ends)

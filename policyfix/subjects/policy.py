@@ -203,7 +203,8 @@ class PolicyClass:
                 with run.aside():
                     arguments = self._forward_arguments(run, function, actions[mode])
                     traces[mode] = run.call(thing, function, owner, arguments)
-        return _Execution(run, thing, construction, traces[0], traces[1])
+        last = max((term.order for term in run.terms), default=0)
+        return _Execution(run, thing, construction, traces[0], traces[1], last)
 
     def _constructor_arguments(self, run: Run) -> dict[str, Value]:
         if self.constructor is None:
@@ -480,9 +481,11 @@ class PolicyClass:
 
     @cached_property
     def forward_terms(self) -> tuple[Term, ...]:
-        """The operations that came up in forward, in either mode, after those of the constructor."""
+        """The operations that came up in forward, in either mode, after those of the constructor, and before
+        those of methods that some rule asked about since."""
         start = next((term.order for term in self.terms if term.op in ("td", "input")), None)
-        return () if start is None else tuple(term for term in self.terms if term.order > start)
+        last = self._execution.last
+        return () if start is None else tuple(t for t in self.terms if start < t.order <= last)
 
     def made(self, term: Term) -> Place | None:
         """Where an operation first came up."""
@@ -593,6 +596,7 @@ class _Execution:
     construction: Trace
     rollout: Trace
     training: Trace
+    last: int  # the order of its last operation
 
     def stores(self) -> Iterator[Store]:
         """Stores on any instance that carry a recurrent state."""

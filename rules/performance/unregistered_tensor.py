@@ -49,7 +49,6 @@ class UnregisteredTensor(Rule[PolicyClass]):
         if not made:
             return
         again = {call.result for t in policy.traces for call in t.of(Called)}
-        later = [term for term in policy.terms if trace.events and term.order > trace.events[-1].order]
         for store in trace.of(Store):
             if store.registered or not self._is_left_behind(store):
                 continue
@@ -58,7 +57,7 @@ class UnregisteredTensor(Rule[PolicyClass]):
             ]
             if not kept or policy.sets_later(store.attribute):
                 continue
-            if any(self._is_used(v, later) and not is_moved(v, policy.terms) for v in kept):
+            if any(self._is_used(v, policy.forward_terms) and not is_moved(v, policy.terms) for v in kept):
                 yield self.finding(
                     store.place,
                     f"self.{store.attribute} is a plain tensor: .to(device) and state_dict leave it behind",
@@ -74,7 +73,7 @@ class UnregisteredTensor(Rule[PolicyClass]):
         return all(cls.find(method) is None for method in ("_apply", "to", "cuda"))
 
     @staticmethod
-    def _is_used(tensor: Value, later: list[Term]) -> bool:
+    def _is_used(tensor: Value, later: tuple[Term, ...]) -> bool:
         """Whether forward computes with the tensor and with one of the TensorDict's."""
         return any(
             tensor in term.args and any(a is not tensor and _is_given(a) for a in term.args) for term in later
