@@ -389,7 +389,7 @@ class Project:
         return self._modules[path]
 
     def assigns(self, attribute: str) -> bool:
-        """Whether some known file gives `x.attribute`, or an item of it, a value, x being another name than
+        """Whether some file gives `x.attribute`, or an item of it, a value, x being another name than
         `self`."""
         return attribute.encode() in self._assigned
 
@@ -397,21 +397,25 @@ class Project:
     def _assigned(self) -> frozenset[bytes]:
         return frozenset(
             found[1]
-            for data in self._contents
+            for _, data in self._texts
             for found in _STORE.finditer(data)
             if _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
         )
 
     def says(self, pattern: bytes, part: bytes = b"") -> bool:
-        """Whether a pattern is found in some known file; `part` is a piece of all that it matches."""
+        """Whether a pattern is found in some file; `part` is a piece of all that it matches."""
         if pattern not in self._said:
             search = re.compile(pattern).search
-            self._said[pattern] = any(search(data) for data in self._contents if part in data)
+            self._said[pattern] = any(search(data) for _, data in self._texts if part in data)
         return self._said[pattern]
 
     @cached_property
-    def _contents(self) -> list[bytes]:
-        return [self._data(path) for path in self._known]
+    def _texts(self) -> list[tuple[Path, bytes]]:
+        """The project's files with their bytes. Where a few are given, as in a hook, the others count too:
+        what they say is why a rule is silent, and no file has more findings alone than among them."""
+        known = {path.absolute() for path in self._known}
+        others = (Path(file) for file in self._files_around)
+        return [(path, self._data(path)) for path in (*self._known, *(p for p in others if p not in known))]
 
     def mentions(self, path: Path, words: frozenset[str]) -> bool:
         """Whether the text of a file holds one of the words."""
@@ -429,42 +433,32 @@ class Project:
         return re.search(header, self._data(path), re.MULTILINE) is not None
 
     def classes_called(self, name: str) -> list[LinkedClass]:
-        """The module-level classes of that name in known files."""
+        """The module-level classes of that name in the project's files."""
         header = re.compile(rb"^class[ \t]+%s\b" % re.escape(name).encode(), re.MULTILINE)
         modules = [self.module(path) for path, data in self._holding(name) if header.search(data)]
         symbols = [module.member(name) for module in modules if module is not None]
         return [symbol for symbol in symbols if isinstance(symbol, LinkedClass)]
 
     def others_mention(self, path: str, *words: str) -> bool:
-        """Whether some known file other than this one holds all of the names."""
+        """Whether some file other than this one holds all of the names."""
         return self._others_speak(path, words)
 
     def others_say(self, path: str, pattern: bytes, *words: str) -> bool:
-        """Whether a pattern is found in some known file other than this one that holds all of the names."""
+        """Whether a pattern is found in some file other than this one that holds all of the names."""
         return self._others_speak(path, words, pattern)
 
     def files_that_mention(self, *words: str) -> list[Path]:
-        """The known Python files whose text holds all of the words, in order of their paths."""
+        """The Python files whose text holds all of the words, in order of their paths."""
         return sorted(path.absolute() for path, _ in self._holding(*words) if not is_config(path))
 
     @cached_property
     def stamping_files(self) -> list[Path]:
-        """The Python files that speak of all stamps, those of the repositories around included."""
-        return sorted(filter(self._stamps, self._wide))
-
-    def files_around_that_mention(self, *words: str) -> list[Path]:
-        """As `files_that_mention`, of the repositories around the known files too."""
-        parts = [word.encode() for word in words]
-        return sorted(path for path in self._wide if all(part in self._data(path) for part in parts))
-
-    @cached_property
-    def _wide(self) -> set[Path]:
-        """The known Python files, and those around them."""
-        around = (Path(file) for places in self._around.values() for file, _ in places)
-        return {path.absolute() for path in self._known if not is_config(path)}.union(around)
+        """The Python files that speak of all stamps, in order of their paths."""
+        paths = (path.absolute() for path, _ in self._texts if not is_config(path))
+        return sorted(filter(self._stamps, paths))
 
     def importers_mention(self, path: str, *words: str) -> bool:
-        """Whether some known file that may import this one holds all of the words: it names the module or a
+        """Whether some file that may import this one holds all of the words: it names the module or a
         package that the module is in, or the package that it is itself in by dots alone."""
         here = Path(path).absolute()
         packages = {p.name for p in here.parents if self._is_package(p)} | {here.parent.name}
@@ -472,7 +466,7 @@ class Project:
         return self._others_speak(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
 
     def _others_speak(self, path: str, words: tuple[str, ...], *patterns: bytes) -> bool:
-        """Whether some known file other than this one holds all of the names, and the patterns."""
+        """Whether some file other than this one holds all of the names, and the patterns."""
         here = Path(path).absolute()
         names = (rb"\b%s\b" % re.escape(word).encode() for word in words)
         searches = [re.compile(pattern).search for pattern in (*names, *patterns)]
@@ -480,9 +474,9 @@ class Project:
         return any(all(search(data) for search in searches) for data in texts)
 
     def _holding(self, *words: str) -> list[tuple[Path, bytes]]:
-        """The known files whose text holds all of the words, with their texts."""
+        """The files whose text holds all of the words, with their texts."""
         if words not in self._held_by:
-            texts = list(zip(self._known, self._contents, strict=True))
+            texts = self._texts
             for word in words:
                 part = word.encode()
                 texts = [(path, data) for path, data in texts if part in data]
@@ -634,9 +628,13 @@ class Project:
 
     @cached_property
     def _around(self) -> _ByLastName:
+        return _by_last_name(self._files_around)
+
+    @cached_property
+    def _files_around(self) -> list[str]:
         files, folders = self._list_around()
         self.absent.update(folders)  # for modules that do not exist yet
-        return _by_last_name(files)
+        return files
 
     def external(self, dotted: str) -> Symbol:
         """Something outside the project: a class of a knowledge file where one describes it."""

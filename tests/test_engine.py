@@ -15,6 +15,7 @@ from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 
 AGENTS = Path(__file__).parents[1] / "examples" / "agents"
+CASES = Path(__file__).parent / "rules"
 
 
 @pytest.fixture
@@ -249,6 +250,16 @@ def test_a_trainer_that_stamps_itself_is_found_wherever_it_stands(tmp_path: Path
         trainer.write_text(text)
         for paths in ways:
             assert ("PF101" in {f.code for f in check(*paths).findings}) is says
+
+
+def test_a_policy_by_itself_has_no_finding_that_its_trainer_answers(tmp_path: Path) -> None:
+    case = CASES / "tensordict" / "swapped_output_key" / "good_trainer_with_one_name"
+    shutil.copytree(case, tmp_path / "agents")
+    (tmp_path / "pyproject.toml").touch()
+    found = {finding.code for finding in check(tmp_path / "agents" / "policy.py").findings}
+    assert found == {finding.code for finding in check(tmp_path / "agents").findings}
+    (tmp_path / "agents" / "losses.py").unlink()
+    assert {finding.code for finding in check(tmp_path / "agents" / "policy.py").findings} > found
 
 
 def test_nobody_is_asked_about_classes_that_are_no_modules(

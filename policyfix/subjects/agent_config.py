@@ -117,7 +117,7 @@ class AgentConfig:
         return symbol if isinstance(symbol, LinkedClass) else None
 
     def is_asked_for(self, component: Component, option: Entry) -> bool:
-        """Whether some known file reads an option of a component from the config itself:
+        """Whether some file of the repository reads an option of a component from the config itself:
         `config.components._core_.output_size`."""
         owner, key = (re.escape(entry.name).encode() for entry in (component, option))
         pattern = rb"""(?:\.|\[["'])%s(?:["']\])?(?:\.|\[["'])%s\b""" % (owner, key)

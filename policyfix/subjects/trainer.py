@@ -664,7 +664,7 @@ def is_stamped_in_training(cls: LinkedClass, contract: Contract) -> bool:
         for function in module.facts.functions
         if speaks_of_stamps(function, contract)
     }
-    importing = (path for words in sorted(stamping) for path in project.files_around_that_mention(*words))
+    importing = (path for words in sorted(stamping) for path in project.files_that_mention(*words))
     helpers = {name for _, name in stamping}
     names = frozenset(base.name for base in cls.linked if base.module.name is None)
     return any(

@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from policyfix import contract, rule
+from policyfix import contract, rule, sources
 from policyfix.engine import check
-from policyfix.sources import Walk
 
 HERE = Path(__file__).parent
-ALONE = Walk(exclude=(HERE.name,), root=HERE.parent)  # other cases are no part of a case's project
 RULES = {r.__module__.removeprefix("policyfix.rules."): r for r in rule.discover()}
 MARK = re.compile(r"#\s*expect:\s*((?:PF\d{3}[\s,]*)+)")
 
@@ -52,13 +50,19 @@ def marks(files: list[Path], code: str) -> set[tuple[str, int]]:
     }
 
 
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other cases are no part of a case's project."""
+    monkeypatch.setattr(sources, "around", lambda paths, walk: ([], []))
+
+
 @pytest.mark.parametrize(("module", "case"), [pytest.param(m, c, id=f"{m}-{c.stem}") for m, c in cases()])
 def test_case(module: str, case: Path) -> None:
     code = RULES[module].code
     files = checked_files(case)
     expected = marks(files, code)
     assert bool(expected) == case.name.startswith("bad_"), "bad cases mark a line, good ones none"
-    result = check(files, contract.load(), walk=ALONE)
+    result = check(files, contract.load())
     assert result.problems == []
     assert {(f.path, f.line) for f in result.findings if f.code == code} == expected
     found = [(f.path, f.line) for f in result.findings if f.code == code]
