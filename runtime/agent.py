@@ -1,7 +1,5 @@
 """The agent that a trainer holds: builds a policy from a config, ties it to an environment, delegates."""
 
-import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 
 from . import actions as codec
 from .modes import Mode, resolve_mode
+from .names import constructor_parameters, hint, with_hints
 from .policy import OBSERVATION_KEY
 from .training.experience import Field, observation_field
 
@@ -39,11 +38,8 @@ def build_policy(env: Any, config: Mapping[str, Any], mode: str | Mode = "sound"
     switches = resolve_mode(mode)
     kind = config.get("agent_type")
     if kind is not None and kind not in AGENT_TYPES:
-        near = difflib.get_close_matches(str(kind), AGENT_TYPES, n=1)
-        raise ValueError(
-            f"unknown agent_type {kind!r}"
-            + (f" (did you mean {near[0]!r}?)" if near else f": it is one of {', '.join(AGENT_TYPES)}")
-        )
+        told = hint(str(kind), AGENT_TYPES) or f": it is one of {', '.join(AGENT_TYPES)}"
+        raise ValueError(f"unknown agent_type {kind!r}{told}")
     if kind is None:
         if "components" not in config:
             raise ValueError("the agent config has neither an agent_type nor components")
@@ -55,14 +51,10 @@ def build_policy(env: Any, config: Mapping[str, Any], mode: str | Mode = "sound"
         for key, value in config.items()
         if key not in ("agent_type", "observations") and not key.startswith("_")
     }
-    known = _parameters(policy_class) - {"env", "mode", "policy", "core"}
+    known = constructor_parameters(policy_class) - {"env", "mode", "policy", "core"}
     unknown = [key for key in passed if key not in known]
     if unknown and switches.agents_are_strict:
-        named = []
-        for key in unknown:
-            near = difflib.get_close_matches(key, known, n=1)
-            named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
-        raise ValueError(f"{policy_class.__name__} takes no {', '.join(named)}")
+        raise ValueError(f"{policy_class.__name__} takes no {with_hints(unknown, known)}")
     return policy_class(env, **{key: passed[key] for key in passed if key in known}, mode=switches)
 
 
@@ -333,17 +325,3 @@ def _set_table(owner: nn.Module, name: str, table: Tensor) -> None:
         owner.register_buffer(name, table, persistent=False)
     else:
         setattr(owner, name, table)
-
-
-def _parameters(policy_class: type[nn.Module]) -> set[str]:
-    """Names that the constructors of `policy_class` and of its bases take."""
-    names: set[str] = set()
-    for kind in policy_class.__mro__:
-        if kind is nn.Module:
-            break
-        if "__init__" in vars(kind):
-            parameters = inspect.signature(kind).parameters.values()
-            names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
-            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-                break
-    return names

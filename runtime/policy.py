@@ -1,6 +1,5 @@
 """The base class of recurrent policies that keep the trainer's contract."""
 
-import difflib
 import inspect
 import warnings
 from collections.abc import Mapping, MutableMapping
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from . import actions as codec
 from .memory import Snapshot, State, StateStore, run_core, state_names
 from .modes import Mode, resolve_mode
+from .names import constructor_parameters, with_hints
 from .nets.initialisation import initialise_lstm_
 from .nets.lstm import MaskedLSTM
 from .trace import Sink, describe_forward
@@ -51,18 +51,9 @@ def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel
     """
     if not config:
         return
-    known: set[str] = set()
-    for kind in type(policy).__mro__:
-        if kind is nn.Module:
-            break
-        known |= inspect.signature(kind).parameters.keys()
-    known -= {"self", "config", "kwargs", "args"}
-    named = []
-    for key in sorted(config):
-        near = difflib.get_close_matches(key, known, n=1)
-        named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
+    named = with_hints(sorted(config), constructor_parameters(type(policy)))
     warnings.warn(
-        f"{type(policy).__name__} does not read these config keys: {', '.join(named)}",
+        f"{type(policy).__name__} does not read these config keys: {named}",
         UserWarning,
         stacklevel=stacklevel,
     )

@@ -1,12 +1,12 @@
 """The graph that a config describes: checked, put in order, and run on both sides of the recurrent core."""
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
+from ..names import hint, with_hints
 from .kinds import KINDS, LSTM, ActionEmbedding, Component, Setting, Shape
 
 VALUE, ACTION = "_value_", "_action_"
@@ -134,10 +134,8 @@ def _order(sources: Mapping[str, list[str]], *ends: str) -> list[str]:
                 f"components read in a circle: {' <- '.join([*open_[open_.index(name) :], name])}"
             )
         if name not in sources:
-            near = difflib.get_close_matches(name, sources, n=1)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
             reader = f"component {open_[-1]!r} reads {name!r}" if open_ else f"the policy needs {name!r}"
-            raise ValueError(f"{reader}, which the config does not define{hint}")
+            raise ValueError(f"{reader}, which the config does not define{hint(name, sources)}")
         open_.append(name)
         for source in sources[name]:
             visit(source)
@@ -152,22 +150,17 @@ def _build(name: str, config: Mapping[str, Any], shapes: list[Shape], setting: S
     target = str(config.get("_target_", ""))
     kind = KINDS.get(target.rpartition(".")[2])
     if kind is None:
-        near = difflib.get_close_matches(target.rpartition(".")[2], KINDS, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
+        meant = hint(target.rpartition(".")[2], KINDS)
         raise ValueError(
-            f"component {name!r}: _target_ {target!r} is no known kind{hint}: {', '.join(KINDS)}"
+            f"component {name!r}: _target_ {target!r} is no known kind{meant}: {', '.join(KINDS)}"
         )
     options = {key: value for key, value in config.items() if not key.startswith("_") and key != "sources"}
     signature = inspect.signature(kind)
     known = {key for key, option in signature.parameters.items() if option.kind is option.KEYWORD_ONLY}
     if unknown := sorted(options.keys() - known):
         if setting.mode.strict_components:
-            named = []
-            for key in unknown:
-                near = difflib.get_close_matches(key, known, n=1)
-                named.append(f"{key!r}" + (f" (did you mean {near[0]!r}?)" if near else ""))
             raise ValueError(
-                f"component {name!r}: {kind.__name__} has no option {', '.join(named)}; "
+                f"component {name!r}: {kind.__name__} has no option {with_hints(unknown, known)}; "
                 f"it takes {', '.join(sorted(known)) or 'none'}"
             )
         options = {key: value for key, value in options.items() if key in known}

@@ -34,7 +34,7 @@ def test_every_config_of_ours_runs_in_both_modes(config, tokens_env, tokens_batc
         ("components.fc1.nn_params", {}, "nn_params lacks 'out_features'"),
         ("components.fc1.nonlinearity", "ReLU", "nonlinearity 'ReLU' is not a class of torch.nn"),
         ("components.fc1.initialization", "He", "initialization 'He'"),
-        ("components.fc1._target_", "metta.Linaer", r"no known kind \(did you mean Linear\?\)"),
+        ("components.fc1._target_", "metta.Linaer", r"no known kind \(did you mean 'Linear'\?\)"),
         ("components.fc1.sources", [{"name": "obs_flattner"}],
          r"'fc1' reads 'obs_flattner', .*\(did you mean 'obs_flattener'\?\)"),
         ("components.fc1.sources", [{"name": "encoded_obs"}], "circle: .*fc1 <- encoded_obs"),
