@@ -18,6 +18,7 @@ from policyfix.facts import ir
 from policyfix.index import KNOWLEDGE
 from policyfix.record import record
 from policyfix.sources import is_config
+from policyfix.texts import Texts
 
 # Bases that add nothing that a rule asks about.
 PLAIN_BASES = frozenset(
@@ -306,18 +307,6 @@ def _hands_on(call: ir.Call, given: list[str]) -> bool:
 # A method and the class that defines it.
 Found = tuple[ir.FunctionFacts, LinkedClass]
 
-# An attribute that is given a value, or an item of it: in an assignment, a tuple of targets or a loop; what a
-# comment says counts too. What follows a `=` is no target, but a keyword's value:
-# `f(clip_range=cfg.clip_range, ...)`.
-# A tuple of more than 200 characters may be one of targets.
-_STORE = re.compile(
-    rb"\.(?<![^\w.]self\.)(\w++)"
-    rb"(?=[ \t]*+(?:\[(?:[^\[\]\n]|\[[^\[\]\n]*+\])*+\][ \t]*+)*+"
-    rb"(?:\)?[ \t]*+=(?!=)|,[^()=]{0,200}?(?:\)?[ \t]*+=(?!=)|\bin\b)|,[^()=]{200}))"
-)
-# Up to its dot, what it is an attribute of: any name but `self` alone.
-_OWNER = re.compile(rb"(?:(?<![=.\w])(?<!= )(?!self\.\Z)(?:\w+\.)+|[\])]\.(?:\w+\.)*)\Z")
-
 # How a file becomes facts: None where there is no such file or it cannot be read.
 Reader = Callable[[Path], ir.ModuleFacts | None]
 
@@ -355,6 +344,7 @@ class Project:
         self._read = reader
         self._data = data  # the bytes of a known file
         self._known = tuple(known)  # files whose path suffix may answer an absolute import
+        self.texts = Texts(self._everywhere, data)
         self._list_around = around  # others that may, where none of these does, and their folders
         self._stamps = stamps  # whether a file speaks of all stamps
         self._modules: dict[Path, Module | None] = {}
@@ -362,8 +352,6 @@ class Project:
         self._classes: dict[int, LinkedClass] = {}
         self._searched: dict[tuple[str, str], Path | None] = {}  # by module and importing folder
         self._by_name: dict[str, Path | None] = {}  # by module, wherever it is imported
-        self._said: dict[bytes, bool] = {}
-        self._held_by: dict[tuple[str, ...], list[tuple[Path, bytes]]] = {}
         self._mentioned: dict[tuple[Path, frozenset[str]], bool] = {}
         self._active: set[object] = set()
         self.cut = 0  # how often a name was asked for again while it was looked for
@@ -388,35 +376,6 @@ class Project:
             self._modules[path] = None if facts is None else Module(facts, self)
         return self._modules[path]
 
-    def assigns(self, attribute: str) -> bool:
-        """Whether some file gives `x.attribute`, or an item of it, a value, x being another name than
-        `self`."""
-        return attribute.encode() in self._assigned
-
-    @cached_property
-    def _assigned(self) -> frozenset[bytes]:
-        return frozenset(
-            found[1]
-            for _, data in self._texts
-            for found in _STORE.finditer(data)
-            if _OWNER.search(data, data.rfind(b"\n", 0, found.start()) + 1, found.start() + 1)
-        )
-
-    def says(self, pattern: bytes, part: bytes = b"") -> bool:
-        """Whether a pattern is found in some file; `part` is a piece of all that it matches."""
-        if pattern not in self._said:
-            search = re.compile(pattern).search
-            self._said[pattern] = any(search(data) for _, data in self._texts if part in data)
-        return self._said[pattern]
-
-    @cached_property
-    def _texts(self) -> list[tuple[Path, bytes]]:
-        """The project's files with their bytes. Where a few are given, as in a hook, the others count too:
-        what they say is why a rule is silent, and no file has more findings alone than among them."""
-        known = {path.absolute() for path in self._known}
-        others = (Path(file) for file in self._files_around)
-        return [(path, self._data(path)) for path in (*self._known, *(p for p in others if p not in known))]
-
     def mentions(self, path: Path, words: frozenset[str]) -> bool:
         """Whether the text of a file holds one of the words."""
         key = (path, words)
@@ -435,27 +394,15 @@ class Project:
     def classes_called(self, name: str) -> list[LinkedClass]:
         """The module-level classes of that name in the project's files."""
         header = re.compile(rb"^class[ \t]+%s\b" % re.escape(name).encode(), re.MULTILINE)
-        modules = [self.module(path) for path, data in self._holding(name) if header.search(data)]
+        paths = self.texts.files_with(name)
+        modules = [self.module(path) for path in paths if header.search(self._data(path))]
         symbols = [module.member(name) for module in modules if module is not None]
         return [symbol for symbol in symbols if isinstance(symbol, LinkedClass)]
-
-    def others_mention(self, path: str, *words: str) -> bool:
-        """Whether some file other than this one holds all of the names."""
-        return self._others_speak(path, words)
-
-    def others_say(self, path: str, pattern: bytes, *words: str) -> bool:
-        """Whether a pattern is found in some file other than this one that holds all of the names."""
-        return self._others_speak(path, words, pattern)
-
-    def files_that_mention(self, *words: str) -> list[Path]:
-        """The Python files whose text holds all of the words, in order of their paths."""
-        return sorted(path.absolute() for path, _ in self._holding(*words) if not is_config(path))
 
     @cached_property
     def stamping_files(self) -> list[Path]:
         """The Python files that speak of all stamps, in order of their paths."""
-        paths = (path.absolute() for path, _ in self._texts if not is_config(path))
-        return sorted(filter(self._stamps, paths))
+        return sorted(path for path in self.texts.files if not is_config(path) and self._stamps(path))
 
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some file that may import this one holds all of the words: it names the module or a
@@ -463,25 +410,7 @@ class Project:
         here = Path(path).absolute()
         packages = {p.name for p in here.parents if self._is_package(p)} | {here.parent.name}
         modules = b"|".join(re.escape(name).encode() for name in {here.stem, *packages} if name)
-        return self._others_speak(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
-
-    def _others_speak(self, path: str, words: tuple[str, ...], *patterns: bytes) -> bool:
-        """Whether some file other than this one holds all of the names, and the patterns."""
-        here = Path(path).absolute()
-        names = (rb"\b%s\b" % re.escape(word).encode() for word in words)
-        searches = [re.compile(pattern).search for pattern in (*names, *patterns)]
-        texts = (data for other, data in self._holding(*words) if other.absolute() != here)
-        return any(all(search(data) for search in searches) for data in texts)
-
-    def _holding(self, *words: str) -> list[tuple[Path, bytes]]:
-        """The files whose text holds all of the words, with their texts."""
-        if words not in self._held_by:
-            texts = self._texts
-            for word in words:
-                part = word.encode()
-                texts = [(path, data) for path, data in texts if part in data]
-            self._held_by[words] = texts
-        return self._held_by[words]
+        return self.texts.others_say(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
         """The project's file that an import reads, without reading it: None where it is none of ours."""
@@ -625,6 +554,13 @@ class Project:
     @cached_property
     def _by_module(self) -> _ByLastName:
         return _by_last_name(map(str, self._known))
+
+    def _everywhere(self) -> list[Path]:
+        """The project's files. Where a few are given, as in a hook, the others count too: what they say is
+        why a rule is silent, and no file has more findings alone than among them."""
+        known = {path.absolute() for path in self._known}
+        others = (Path(file) for file in self._files_around)
+        return [*self._known, *(path for path in others if path not in known)]
 
     @cached_property
     def _around(self) -> _ByLastName:

@@ -310,14 +310,14 @@ def test_the_order_in_which_files_are_given_changes_nothing(tmp_path: Path) -> N
 )
 def test_an_attribute_is_assigned_where_it_stands_as_a_target(text: str, answer: bool) -> None:
     project = Project(lambda path: None, [Path("/train.py")], lambda path: text.encode())
-    assert project.assigns("clip_range") is answer
+    assert project.texts.assigns("clip_range") is answer
 
 
 def test_a_config_is_no_file_that_code_may_stand_in(tmp_path: Path) -> None:
     texts = {"a.py": b"td['dones']", "b.yaml": b"dones: 1", "c.py": b"td['ended']"}
     paths = [tmp_path / name for name in texts]
     project = Project(lambda path: None, paths, lambda path: texts[path.name])
-    assert project.files_that_mention("dones") == [tmp_path / "a.py"]
+    assert project.texts.files_with("dones") == [tmp_path / "a.py"]
 
 
 def test_stars_in_a_cycle_hide_no_name_whoever_is_asked_first(tmp_path: Path) -> None:

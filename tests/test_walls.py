@@ -29,6 +29,7 @@ ORDER = (
     ("facts", "suppressions"),
     ("finding",),
     ("cache", "reader"),
+    ("texts",),
     ("project",),
     ("values",),
     ("heap",),

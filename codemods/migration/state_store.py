@@ -144,7 +144,7 @@ def _kept(policy: PolicyClass, core: CoreCall) -> frozenset[str]:
     inherited = [base for base in policy.cls.linked[1:] if ways & ir.names_in(base.facts)]
     if inherited:
         raise _Unlike(f"its base {inherited[0].name} handles the state")
-    if any(policy.module.project.assigns(way) for way in ways):
+    if any(policy.module.project.texts.assigns(way) for way in ways):
         raise _Unlike("somebody else sets its state")
     return frozenset(f"self.{way}" for way in ways)
 

@@ -121,7 +121,7 @@ class AgentConfig:
         `config.components._core_.output_size`."""
         owner, key = (re.escape(entry.name).encode() for entry in (component, option))
         pattern = rb"""(?:\.|\[["'])%s(?:["']\])?(?:\.|\[["'])%s\b""" % (owner, key)
-        return self.project.says(pattern, component.name.encode())
+        return self.project.texts.say(pattern, component.name.encode())
 
     @cached_property
     def depth(self) -> tuple[int, Place] | None:
@@ -144,7 +144,7 @@ class AgentConfig:
         row = rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % tuple(
             re.escape(word).encode() for word in (stem, name)
         )
-        if not self.project.says(row, name.encode()):
+        if not self.project.texts.say(row, name.encode()):
             return None
         found = self.project.classes_called(name)
         return found[0] if len(found) == 1 else None

@@ -388,7 +388,7 @@ class PolicyClass:
             function.qualname not in built and attribute in _assigned_in(function)
             for cls in self.cls.linked
             for function in cls.facts.functions
-        ) or self.module.project.assigns(attribute)
+        ) or self.module.project.texts.assigns(attribute)
 
     def changes(self, trace: Trace) -> bool:
         """Whether a method that was evaluated left something else behind in what the instances hold."""

@@ -450,7 +450,7 @@ class Trainer:
             yield self
             return
         project = self.module.project
-        for path in project.files_that_mention(*keys):
+        for path in project.texts.files_with(*keys):
             module = project.module(path)
             if module is not None and path != Path(self.path).absolute():
                 for other in trainers(module, self.contract):
@@ -664,7 +664,7 @@ def is_stamped_in_training(cls: LinkedClass, contract: Contract) -> bool:
         for function in module.facts.functions
         if speaks_of_stamps(function, contract)
     }
-    importing = (path for words in sorted(stamping) for path in project.files_that_mention(*words))
+    importing = (path for words in sorted(stamping) for path in project.texts.files_with(*words))
     helpers = {name for _, name in stamping}
     names = frozenset(base.name for base in cls.linked if base.module.name is None)
     return any(

@@ -86,7 +86,7 @@ class AttachedState(Rule[PolicyClass]):
         """Whether a method beside the constructor and forward, or a caller, gives the attribute a new value:
         then the caller decides how long a graph may live."""
         assert policy.forward is not None
-        if policy.module.project.assigns(attribute):
+        if policy.module.project.texts.assigns(attribute):
             return True
         own = {policy.forward[0].qualname} | {store.place.symbol for store in policy.kept_states}
         for cls in policy.cls.linked:

@@ -44,7 +44,9 @@ class DevicelessTensor(Rule[PolicyClass]):
         if not policy.is_contract:
             return
         made = [call for call in calls(policy) if created_without_device(call)]
-        if not made or policy.module.project.says(rb"set_default_device|set_default_tensor_type"):
+        if not made or policy.module.project.texts.say(
+            rb"set_default_(?:device|tensor_type)", b"set_default_"
+        ):
             return
         for call in made:
             if not is_moved(call.result, policy.terms):

@@ -64,6 +64,8 @@ class SwappedOutputKey(Rule[PolicyClass]):
 def _is_read_as_written(policy: PolicyClass, written: str, asked: str) -> bool:
     """Whether other files read an entry as the policy writes it, and none speaks of the other spelling."""
     entry = rb"""\[["']%s["']\]"""
-    others_say = partial(policy.module.project.others_say, policy.path)
-    is_read = others_say(entry % re.escape(written).encode() + rb"(?!\s*=[^=])", written, "TensorDict")
-    return is_read and not others_say(entry % re.escape(asked).encode(), asked, "TensorDict")
+    others_say = partial(policy.module.project.texts.others_say, policy.path)
+    reads = entry % re.escape(written).encode() + rb"(?!\s*=[^=])"
+    return others_say((written, "TensorDict"), reads) and not others_say(
+        (asked, "TensorDict"), entry % re.escape(asked).encode()
+    )

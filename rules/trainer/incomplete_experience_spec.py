@@ -98,7 +98,7 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
             if key is None or place is None or key not in read:
                 continue
             read.discard(key)
-            if key in named | written or policy.module.project.others_mention(policy.path, method, key):
+            if key in named | written or policy.module.project.texts.others_say(policy.path, (method, key)):
                 continue
             without = policy.training_without(frozenset({key}))
             if without.complete and not without.returns:
@@ -147,7 +147,7 @@ def _is_set_elsewhere(key: str, here: Place, module: Module) -> bool:
     """Whether the project sets or deletes an entry of this name elsewhere: the buffer may get it there,
     beside its spec."""
     project = module.project
-    for path in (p for quote in "\"'" for p in project.files_that_mention(f"{quote}{key}{quote}")):
+    for path in (p for quote in "\"'" for p in project.texts.files_with(f"{quote}{key}{quote}")):
         found = project.module(path)
         if found is None:
             return True
@@ -288,7 +288,7 @@ def _asked_for(method: str, module: Module) -> frozenset[str] | None:
     """What the specs of all policies of the project name together."""
     project = module.project
     names: frozenset[str] | None = None
-    for path in project.files_that_mention(f"def {method}("):
+    for path in project.texts.files_with(f"def {method}("):
         found = project.module(path)
         if found is None:
             return None
