@@ -13,9 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from policyfix.finding import Result
+
+if TYPE_CHECKING:
+    from policyfix.texts import Grounds
 
 try:
     from _blake2 import blake2b  # hashlib loads OpenSSL first, which takes longer than what is hashed here
@@ -126,18 +129,21 @@ class Cache:
             beside.write_bytes(pickle.dumps(entry, protocol=pickle.HIGHEST_PROTOCOL))
             beside.replace(place)
 
-    def recall(self, question: str, files: Iterable[str]) -> Result | None:
-        """The result of the same question about the same files, none of which has changed since, nor anything
-        else that the answer came from."""
+    def recall(self, question: str, files: list[str]) -> tuple[Result, list[str]] | None:
+        """The result of the same question about the same files, and those of them that have changed since;
+        None where something else has that the answer came from."""
         kept = self.load(f"run-{question}")
         if kept is None:
             return None
         result, read, others = kept
-        if [(file, stat(file)) for file in files] != read:
+        if files != [file for file, _ in read] or any(stat(path) != known for path, known in others):
             return None
-        if any(stat(path) != known for path, known in others):
-            return None
-        return result  # type: ignore[no-any-return]
+        result.inputs = {Path(path) for path, _ in others}
+        return result, [file for file, known in read if stat(file) != known]
+
+    def grounds(self, question: str) -> Grounds | None:
+        """What the result of that question rests on."""
+        return self.load(f"grounds-{question}")  # type: ignore[no-any-return]
 
     def remember(self, question: str, files: Iterable[str], result: Result, since: float) -> None:
         """Keeps a result for `recall`, unless it is one of errors; `since` is when the check began."""
@@ -148,6 +154,8 @@ class Cache:
             return
         plain = Result(result.findings, [], result.files)
         self.keep(f"run-{question}", (plain, read, others))
+        if result.grounds is not None:
+            self.keep(f"grounds-{question}", result.grounds)
         self._prune()
 
     def _prune(self) -> None:

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from policyfix.reader import Reader
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import Subject, agent_configs, find
+from policyfix.texts import Grounds
 
 # Bytes of Python that may hold a subject, some 200 KB a second: from where on one more process pays.
 WORTH_A_PROCESS = 50_000
@@ -129,6 +131,7 @@ def check(
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = tuple(os.path.join(path.absolute(), "") for path in paths if path.is_dir())
     absent = {Path(place) for part in heard for place in part.absent if not place.startswith(folders)}
+    result.grounds = reduce(or_, (part.grounds for part in heard))
     result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
     return result
 
@@ -179,6 +182,7 @@ class _Heard:
     unreadable: dict[Path, Problem]
     asked: set[Path]
     absent: set[str]
+    grounds: Grounds
 
 
 @dataclass(slots=True)
@@ -206,7 +210,9 @@ class _Hearing:
         bases = {(f.subject_path, f.subject): self._subject(f).inherits_from for f in found}
         settled = self.offer([self._shown(f) for f in _settle(found, bases)])
         reader = self.reader
-        return _Heard(settled, bases, self.failures, reader.problems, reader.asked, self.project.absent)
+        absent, grounds = self.project.absent, self.project.texts.grounds
+        grounds.followed |= absent.union(map(str, reader.followed))
+        return _Heard(settled, bases, self.failures, reader.problems, reader.asked, absent, grounds)
 
     def subjects_of(self, path: Path) -> list[Subject]:
         """The subjects of a file; none, and a problem of ours, where they cannot be made out."""

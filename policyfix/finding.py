@@ -14,6 +14,7 @@ from policyfix.record import record
 
 if TYPE_CHECKING:
     from policyfix.subjects import Subject
+    from policyfix.texts import Grounds
     from policyfix.trace import Place
 
 
@@ -126,6 +127,7 @@ class Result:
     files: int = 0
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
     inputs: set[Path] = field(default_factory=set)  # looked at beyond the checked files, found or not
+    grounds: Grounds | None = None
     overlay: Mapping[Path, sources.Source] = field(default_factory=dict)  # texts that are not on disk
     known: int = 0  # findings that a baseline holds: not listed
     stale: tuple[str, ...] = ()  # what a baseline holds and nobody finds any more

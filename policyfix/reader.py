@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from symtable import symtable
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from policyfix.finding import Problem
 if TYPE_CHECKING:
     from policyfix.contract import Contract
     from policyfix.facts import ir
+    from policyfix.texts import Grounds
 
 LARGEST = 2_000_000  # bytes: what is larger was not written by hand, and takes minutes to follow
 MUCH = 500_000  # bytes of Python whose syntax takes longer to check than a process to start
@@ -45,6 +46,7 @@ class Reader:
         self._proof: Aside[dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
         self.asked: set[Path] = set()
+        self.followed: set[Path] = set()  # files of which more was asked than their headers
 
     def source(self, path: Path) -> sources.Source | None:
         path = path.absolute()
@@ -105,6 +107,7 @@ class Reader:
         return entry
 
     def facts(self, path: Path) -> ir.ModuleFacts | None:
+        self.followed.add(path)
         source = self.source(path)
         if source is None:
             return None
@@ -144,6 +147,21 @@ class Reader:
         queue = self._to_prove = Queue(files)
         if beside and sum(map(self.size, files)) > MUCH:
             self._proof = Aside(lambda: self._judge(queue), lambda: self._judge(files))
+
+    def is_unconcerned(self, paths: Iterable[Path], grounds: Grounds) -> bool:
+        """Whether what was found on some grounds is found again, though files have another text by now: it
+        says nothing that was asked for, and the index knows them as before."""
+        changed = list(paths)
+        for path in changed:
+            before = self._index.get(str(path))
+            now = self._entry(path)
+            if sources.is_config(path) or before is None or now is None or not before.is_like(now):
+                return False
+            if not grounds.hold(str(path), self.data(path)):
+                return False
+        self.start_proof(changed)
+        self.finish_proof()
+        return not self.problems
 
     def _is_proved(self, path: Path) -> bool:
         entry = self._index.get(str(path))
@@ -205,6 +223,10 @@ class _Entry:
     observes: bool
     stamps: bool
     is_python: bool = False
+
+    def is_like(self, other: _Entry) -> bool:
+        """Whether the files say the same, as far as the index knows, and hold no comments for us."""
+        return not self.is_commented and replace(self, stat=other.stat, is_python=False) == other
 
 
 # How the interpreter says that it cannot read a source.

@@ -31,6 +31,22 @@ class Base(nn.Module):
 """
 
 
+NET = """\
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(8, 8)
+        self.state = None
+
+    def forward(self, x):
+        out, self.state = self.lstm(x, self.state)
+        return out
+"""
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     folder = tmp_path / "project"
@@ -99,6 +115,35 @@ def test_a_changed_base_changes_what_is_said_of_its_subclass(tree: Path) -> None
     (tree / "base.py").write_text(BASE)
     settle(tree / "base.py")
     assert run(tree) == before
+
+
+def test_a_file_that_no_finding_rests_on_may_change(tree: Path) -> None:
+    before = run(tree)
+    other = tree / "other.py"
+    for text in ("x = 2\n", "def f():\n    return 1\n"):
+        other.write_text(text)
+        settle(other)
+        assert "policyfix.engine" not in modules_of(tree)
+        assert run(tree) == before
+    for text in ("def f(:\n", "import torch\n\n\nclass Net(torch.nn.Module):\n    pass\n", "x = 3\n"):
+        other.write_text(text)
+        settle(other)
+        assert run(tree) == run(tree, "--no-cache")
+    (tree / "base.py").write_text(BASE + "\n")
+    settle(tree / "base.py")
+    assert "policyfix.engine" in modules_of(tree)
+
+
+def test_a_file_that_comes_to_say_what_a_rule_asked_for_is_heard(tree: Path) -> None:
+    (tree / "base.py").write_text(NET)
+    settle(tree / "base.py")
+    assert "PF201" in run(tree)[1]
+    for text, is_told in (("policy.state = None\n", False), ("x = 1\n", True), ("y = policy.state\n", True)):
+        (tree / "other.py").write_text(text)
+        settle(tree / "other.py")
+        for _ in range(2):
+            assert ("PF201" in run(tree)[1]) is is_told
+        assert run(tree) == run(tree, "--no-cache")
 
 
 def test_files_that_come_and_go_are_noticed(tree: Path) -> None:
@@ -185,11 +230,11 @@ def test_a_file_that_was_just_written_is_not_trusted(tmp_path: Path) -> None:
     assert cache.recall("question", [str(file)]) is None
     settle(file)
     cache.remember("question", [str(file)], engine.Result(files=1), time.time())
-    assert cache.recall("question", [str(file)]) == engine.Result(files=1)
+    assert cache.recall("question", [str(file)]) == (engine.Result(files=1), [])
     assert cache.recall("question", []) is None
     assert cache.recall(digest("another"), [str(file)]) is None
     file.write_text("x = 2\n")
-    assert cache.recall("question", [str(file)]) is None
+    assert cache.recall("question", [str(file)]) == (engine.Result(files=1), [str(file)])
 
 
 def test_a_file_is_told_from_one_of_the_same_size_and_time(tmp_path: Path) -> None:

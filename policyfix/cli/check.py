@@ -15,6 +15,7 @@ from policyfix.cli import options
 
 if TYPE_CHECKING:
     from policyfix import sources
+    from policyfix.contract import Contract
     from policyfix.finding import Result
 
 
@@ -132,11 +133,28 @@ def _result(
         return _checked(setup, selection, known, with_fixes)
     question = cache.digest(setup.settings, setup.paths, os.getcwd(), with_fixes)
     files = [str(file) for file in selection.files]
-    result = known.recall(question, files)
-    if result is None:
+    kept = known.recall(question, files)
+    if kept is None or (kept[1] and not _stands(known, question, kept[1], setup)):
         result = _checked(setup, selection, known, with_fixes)
-        known.remember(question, files, result, since)
+    else:
+        result, changed = kept
+        if not changed:
+            return result
+    known.remember(question, files, result, since)
     return result
+
+
+def _stands(known: cache.Cache, question: str, changed: list[str], setup: options.Setup) -> bool:
+    """Whether the changed files have no part in what is known."""
+    from policyfix.reader import Reader
+
+    grounds = known.grounds(question)
+    reader = Reader(_contract(setup, known), cache=known)
+    return grounds is not None and reader.is_unconcerned([Path(f).absolute() for f in changed], grounds)
+
+
+def _contract(setup: options.Setup, known: cache.Cache | None) -> Contract:
+    return setup.contract if known is None else known.recalled("contract", lambda: setup.contract)
 
 
 def _checked(
@@ -145,7 +163,7 @@ def _checked(
     from policyfix.reader import Reader
 
     processes = os.cpu_count() or 1
-    contract = setup.contract if known is None else known.recalled("contract", lambda: setup.contract)
+    contract = _contract(setup, known)
     reader = Reader(contract, setup.overlay, known)
     reader.start_proof(selection.files, beside=processes > 1)
     # Only now: while the rules are loaded, another process reads. A result that is recalled needs no rule.
