@@ -409,7 +409,7 @@ class Project:
         package that the module is in, or the package that it is itself in by dots alone."""
         here = Path(path).absolute()
         packages = {p.name for p in here.parents if self._is_package(p)} | {here.parent.name}
-        modules = b"|".join(re.escape(name).encode() for name in {here.stem, *packages} if name)
+        modules = b"|".join(re.escape(name).encode() for name in sorted({here.stem, *packages}) if name)
         return self.texts.others_say(path, words, rb"\b(?:%s)\b|\bfrom\s+\.+\s*import\b" % modules)
 
     def imported_file(self, binding: ir.Imported, module: Module) -> Path | None:
