@@ -181,6 +181,7 @@ OPERATORS = (
         "        for weight in policy.parameters():\n            if weight.ndim > 1:\n                nn.init.orthogonal_(weight, 1.0)\n\\g<0>",
         "base.py",
     ),
+    op("PF211", "take the steps for rows", r"\.view\(batch, steps, -1\)\.transpose\(0, 1\)", ".view(1, batch * steps, -1)", "store.py"),
     # ---------------------------------------------------------------------------------- weights
     op("PF301", "no clip_weights", r"(?:^    @torch\.no_grad\(\)\n)?" + METHOD.format("clip_weights"), "", POLICIES),
     op("PF302", "clipping that does nothing", METHOD.format("clip_weights"), "    def clip_weights(self):\n        pass\n\n", POLICIES),

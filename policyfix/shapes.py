@@ -190,12 +190,8 @@ class Shapes:
         arguments = positional(arguments)
         if len(arguments) == 1 and (alone := self.sizes(arguments[0])) is not None:
             return alone
-        if (
-            len(arguments) == 1
-            and isinstance(arguments[0], (Either, Term))
-            and self.size(arguments[0]) is None
-        ):
-            return None  # a number or a tuple
+        if len(arguments) == 1 and self.size(arguments[0]) is None:
+            return None  # a number, a tuple, a dtype
         return Shape(tuple(self.size(a) for a in arguments)) if arguments else None
 
     # --------------------------------------------------------------------------------- shapes
@@ -284,8 +280,8 @@ class Shapes:
             return self.of(rest[1].args[0] if isinstance(rest[1], Term) and rest[1].op[0] == "=" else rest[1])
         if name == "log_prob" and rest:
             return self.of(rest[0])
-        if first is None:
-            return None
+        if first is None:  # what sizes of its own are given has those
+            return self._viewed(None, self._listed(rest)) if name in ("view", "reshape") else None
         if name in _REDUCING:
             return self._reduced(first, rest)
         if name == "multinomial" and not first.open:
@@ -325,6 +321,8 @@ class Shapes:
         sizes = list(before.sizes)
         if name == "flatten":
             first, last = [*numbers, *(0, -1)[len(numbers) :]]
+            if before.open and last == -1 and 0 <= first <= len(sizes):
+                return Shape((*sizes[:first], None))
             if before.open and not 0 <= first <= last < len(sizes):
                 return None
             first, last = (n + len(sizes) if n < 0 else n for n in (first, last))
@@ -440,7 +438,9 @@ class Shapes:
         if shape is None or not arrow or "(" in left or "..." in left + right:
             return None
         axes = left.split()
-        sizes = dict(zip(axes, [*shape.sizes, *[None] * (len(axes) - len(shape.sizes))], strict=False))
+        sizes = {"1": ONE} | dict(
+            zip(axes, [*shape.sizes, *[None] * (len(axes) - len(shape.sizes))], strict=False)
+        )
         groups = [part.strip("()").split() for part in re.findall(r"\([^)]*\)|\S+", right)]
         return Shape(tuple(product(tuple(sizes.get(axis) for axis in g)) for g in groups))
 

@@ -466,7 +466,16 @@ def is_fresh_state(value: Value, core: Term | None = None) -> bool:
 def runs_over_time(value: Value) -> bool:
     """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
     laid_out = _reach(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
-    return any(isinstance(part, Term) and part.op in _LAYING_OUT and _by_rows(part) for part in laid_out)
+    return any(
+        isinstance(part, Term) and (part.op in _LAYING_OUT or _adds_axis(part)) and _by_rows(part)
+        for part in laid_out
+    )
+
+
+def _adds_axis(term: Term) -> bool:
+    """`x[None]`, `x[:, None]`."""
+    index = term.args[1] if term.op == "index" else UNKNOWN
+    return NONE in (index.items if isinstance(index, Group) else (index,))
 
 
 def _keeps_axes(term: Term) -> bool:
@@ -474,9 +483,10 @@ def _keeps_axes(term: Term) -> bool:
 
 
 def _is_permutation(term: Term) -> bool:
-    """`rearrange(x, "b n d -> n b d")`: no axis is split."""
+    """`rearrange(x, "b n d -> n b d")`: no axis is split, and none is added."""
     pattern = term.args[1] if term.op == "einops.rearrange" and len(term.args) > 1 else None
-    return isinstance(pattern, Const) and "(" not in str(pattern.value).partition("->")[0]
+    before, _, after = str(pattern.value).partition("->") if isinstance(pattern, Const) else ("(", "", "")
+    return "(" not in before and "1" not in after.split()
 
 
 def _is_width(size: Value) -> bool:
