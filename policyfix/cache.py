@@ -99,6 +99,7 @@ class Cache:
     def __init__(self, folder: Path, contract: bytes) -> None:
         self._root = folder
         self._folder = folder / digest(_tool(), contract)
+        self.failure: str | None = None  # why nothing can be kept
 
     def holds(self, name: str) -> bool:
         return (self._folder / name).exists()
@@ -121,13 +122,20 @@ class Cache:
         return made
 
     def keep(self, name: str, entry: object) -> None:
-        """Writes an entry, whole or not at all. A cache that cannot be written is no error."""
+        """Writes an entry, whole or not at all. A cache that cannot be written is no error: nothing more is
+        kept then, and `failure` says why."""
+        if self.failure is not None:
+            return
         place = self._folder / name
         beside = place.with_name(f"{place.name}.{os.getpid()}")
-        with contextlib.suppress(OSError):
+        try:
             place.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(pickle.dumps(entry, protocol=pickle.HIGHEST_PROTOCOL))
             beside.replace(place)
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+            with contextlib.suppress(OSError):
+                beside.unlink()
 
     def recall(self, question: str, files: list[str]) -> tuple[Result, list[str]] | None:
         """The result of the same question about the same files, and those of them that have changed since;

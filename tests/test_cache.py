@@ -1,5 +1,6 @@
 """A warm run says what a cold one says, whatever happened in between, and reads nothing where nothing did."""
 
+import errno
 import os
 import pickle
 import subprocess
@@ -8,9 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from policyfix import contract, engine
 from policyfix.cache import Cache, digest, stat
+from policyfix.cli import main
 
 BASE = """\
 from tensordict import TensorDict
@@ -202,6 +205,23 @@ def test_a_trainer_beside_the_checked_folder_is_watched(tree: Path) -> None:
         time.sleep(0.3)  # until what has changed counts as settled
         for _ in range(2):
             assert ("PF101" in run(agents)[1]) is says
+
+
+def test_a_full_disk_is_told_once_and_leaves_nothing_half_written(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_some(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[:1])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", write_some)
+    folder = tmp_path / "cache"
+    done = CliRunner().invoke(main, ["check", str(tree), "--cache-dir", str(folder)])
+    assert done.exit_code == 1
+    assert "PF301" in done.stdout
+    assert done.stderr.count("No space left on device") == 1
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_what_cannot_be_read_back_is_found_out_again(tree: Path, tmp_path: Path) -> None:

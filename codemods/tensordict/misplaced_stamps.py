@@ -4,6 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree, entry_of
+from policyfix.liveness import leftovers
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -32,4 +33,6 @@ class SizeStamps(Codemod[PolicyClass]):
                 "the size of the stamp is not a tuple: give it the TensorDict's batch size by hand"
             )
         text = f"{entry.tensordict.value}.batch_size"
-        return self.fix(f"size the stamp by {text}", [tree.replace(size, text)])
+        function = tree.find_function(finding.symbol)
+        unused = () if function is None else leftovers(function, (), [size.value]).statements
+        return self.fix(f"size the stamp by {text}", [tree.replace(size, text), *tree.delete(unused)])

@@ -124,10 +124,19 @@ def check(
 def _result(
     setup: options.Setup, selection: sources.Selection, folder: Path | None, with_fixes: bool
 ) -> Result:
+    known = None if folder is None else cache.Cache(folder, setup.contract_state)
+    result = _recalled(setup, selection, known, with_fixes)
+    if known is not None and known.failure is not None:
+        click.echo(f"warning: nothing can be kept in {folder}: {known.failure}", err=True)
+    return result
+
+
+def _recalled(
+    setup: options.Setup, selection: sources.Selection, known: cache.Cache | None, with_fixes: bool
+) -> Result:
     """What an earlier run said, where the same question about the same files has the same answer; else what
     this one finds."""
     since = time.time()
-    known = None if folder is None else cache.Cache(folder, setup.contract_state)
     # What single files are asked for may change with files that do not exist yet.
     if known is None or setup.is_partial or setup.overlay or selection.unreadable:
         return _checked(setup, selection, known, with_fixes)

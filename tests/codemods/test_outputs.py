@@ -27,6 +27,17 @@ PAIRS = {
             'td["batch"] = torch.full(td.batch_size, rows, dtype=torch.int64)',
         ],
     ),
+    ("misplaced_stamps", "bad_named_size"): (  # of which nothing is left that nobody reads
+        [
+            "total = rows * steps",
+            'td["bptt"] = torch.full((total,), steps, dtype=torch.int64)  # expect: PF102',
+            'td["batch"] = torch.full((total,), rows, dtype=torch.int64)',
+        ],
+        [
+            'td["bptt"] = torch.full(td.batch_size, steps, dtype=torch.int64)  # expect: PF102',
+            'td["batch"] = torch.full(td.batch_size, rows, dtype=torch.int64)',
+        ],
+    ),
     ("missing_training_reshape", "bad_never_brought_back"): (
         ["return td  # expect: PF103"],
         ["batch_size = td.batch_size", "return td.reshape(batch_size)  # expect: PF103"],
