@@ -159,6 +159,16 @@ class Shapes:
         constant = self.constant(value)
         return None if constant is None else Size((), constant)
 
+    def _is_number(self, value: Value) -> bool:
+        """Whether a size is one number, known or not, and no tuple that a `*` spreads."""
+        match value:
+            case Either(options=options):
+                return all(map(self._is_number, options))
+            case Term(op="index" | "size" | "tensordict.size", args=(_, Const(value=int()))):
+                return True
+            case _:
+                return self.size(value) is not None
+
     def sizes(self, value: Value) -> Shape | None:
         """The shape that `x.shape`, `td.batch_size` or a tuple of sizes spells."""
         match value:
@@ -280,8 +290,9 @@ class Shapes:
             return self.of(rest[1].args[0] if isinstance(rest[1], Term) and rest[1].op[0] == "=" else rest[1])
         if name == "log_prob" and rest:
             return self.of(rest[0])
-        if first is None:  # what sizes of its own are given has those
-            return self._viewed(None, self._listed(rest)) if name in ("view", "reshape") else None
+        if first is None:  # what is given sizes of its own has those
+            given = name in ("view", "reshape") and all(map(self._is_number, positional(rest)))
+            return self._viewed(None, self._listed(rest)) if given else None
         if name in _REDUCING:
             return self._reduced(first, rest)
         if name == "multinomial" and not first.open:

@@ -100,6 +100,8 @@ def run(body: str) -> Run:
         ("einops.rearrange(torch.zeros(B, T, 7), 'b t c -> (b t) c')", "[B*T, 7]"),
         ("einops.rearrange(torch.zeros(B, 7), 'b c -> 1 b c')", "[1, B, 7]"),
         ("torch.kron(flat['a'], flat['b']).view(1, B * T, -1)", "[1, B*T, ?]"),
+        ("torch.kron(flat['a'], flat['b']).view(torch.kron(flat['a'], flat['b']).shape[1], B)", "[?, B]"),
+        ("torch.kron(flat['a'], flat['b']).view(*torch.kron(flat['a'], flat['b']).shape[:2], 1)", None),
         ("torch.kron(flat['a'], flat['b']).view(torch.uint8)", None),
         ("self.unknown(td)", None),
     ],
