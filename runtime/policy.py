@@ -137,7 +137,7 @@ class RecurrentPolicy(nn.Module):
         for name, size in sizes.items():
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be an integer >= 1, got {size!r}")
-        if not isinstance(clip_range, Real) or not 0 <= clip_range < float("inf"):
+        if not _is_number(clip_range) or not 0 <= clip_range < float("inf"):
             raise ValueError(f"clip_range must be 0 (off) or a positive number, got {clip_range!r}")
         if not isinstance(analyze_weights_interval, int) or analyze_weights_interval < 0:
             raise ValueError(
@@ -579,6 +579,11 @@ class RecurrentPolicy(nn.Module):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 state_dict.pop(f"{prefix}cell.{name}", None)
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _is_number(value: object) -> bool:
+    """Of Python or numpy; a type checker takes no float for a `Real`."""
+    return isinstance(value, Real)
 
 
 def _check_core(core: nn.Module, input_size: int) -> None:

@@ -56,13 +56,13 @@ def masked_gru(
         outputs, h = _layer_by_layer(gru, sequence, h, resets)
         return outputs.transpose(0, 1), (h,)
     weights = [weight for layer in range(gru.num_layers) for weight in _layer_weights(gru, layer)]
-    outputs = []
-    for step, part in enumerate([sequence] if resets is None else sequence.split(1)):
+    parts = []
+    for step, part in enumerate([sequence] if resets is None else torch.split(sequence, 1)):
         if resets is not None:
             (h,) = _erase((h,), resets[:, step])
         part, h = torch._VF.gru(part, h, weights, gru.bias, gru.num_layers, 0.0, gru.training, False, False)
-        outputs.append(part)
-    return torch.cat(outputs).transpose(0, 1), (h,)
+        parts.append(part)
+    return torch.cat(parts).transpose(0, 1), (h,)
 
 
 def _layer_by_layer(

@@ -29,9 +29,7 @@ _SATURATION = 1e4
 
 def _has_onednn(precision: str) -> bool:
     # Builds without oneDNN, as for Apple's processors, do not have the question either.
-    return torch.backends.mkldnn.is_available() and bool(
-        getattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported")()
-    )
+    return torch._C._has_mkldnn and bool(getattr(torch.ops.mkldnn, f"_is_mkldnn_{precision}_supported")())
 
 
 # Under autocast torch asks oneDNN for an LSTM in low precision, and fails where the processor has none.
