@@ -1,11 +1,11 @@
 """`policyfix check` cold, warm and on one changed file, against other tools: whole processes, in turn.
 
-    python benchmarks/check.py TREE [--file FILE] [--against "torchfix TREE"]... [--runs 5]
+    python benchmarks/check.py TREE [--file FILE] [--edit FILE]... [--against "torchfix TREE"]... [--runs 5]
 
-FILE is a path inside of TREE, and is edited (in a copy) before each run that checks it alone. Each command
-of `--against` is run as it stands; TREE and FILE in it are replaced. Prints the median wall time of every
-command, its median processor time, and the wall time's ratio to the first command, paired run by run, so that
-a change of the machine's speed cancels out.
+FILE is a path inside of TREE, and is edited (in a copy) before each run that checks it alone, or, with
+`--edit`, the whole copy. Each command of `--against` is run as it stands; TREE and FILE in it are replaced.
+Prints the median wall time of every command, its median processor time, and the wall time's ratio to the
+first command, paired run by run, so that a change of the machine's speed cancels out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Row:
 
     name: str
     command: list[str]
-    edits: bool = False
+    edits: Path | None = None  # before each run
     wall: list[float] = field(default_factory=list)
     processors: list[float] = field(default_factory=list)
 
@@ -50,7 +50,10 @@ class Row:
         self.processors.append(user + system)
 
 
-def rows(tree: Path, file: Path | None, against: list[str], cache: Path) -> list[Row]:
+def rows(
+    tree: Path, file: Path | None, edited: dict[Path, Path], against: list[str], cache: Path
+) -> list[Row]:
+    """`edited`: files, and the copies of the tree in which they are."""
     check = [sys.executable, "-m", "policyfix", "check", "--output-format", "concise"]
     kept = [*check, "--cache-dir", str(cache)]
     found = [
@@ -58,12 +61,16 @@ def rows(tree: Path, file: Path | None, against: list[str], cache: Path) -> list
         Row("policyfix check, warm", [*kept, str(tree)]),
     ]
     if file is not None:
-        found.append(Row("policyfix check, one changed file", [*kept, str(file)], edits=True))
+        found.append(Row("policyfix check, one changed file", [*kept, str(file)], edits=file))
+    for path, copy in edited.items():
+        found.append(Row(f"policyfix check, {path.name} edited", [*kept, str(copy)], edits=path))
     for text in against:
         places = {"TREE": str(tree), "FILE": str(file)}
         words = shlex.split(text)
         name = " ".join(word.rpartition("/")[2] for word in words)
-        found.append(Row(name, [places.get(word, word) for word in words], edits="FILE" in words))
+        found.append(
+            Row(name, [places.get(word, word) for word in words], edits=file if "FILE" in words else None)
+        )
     return found
 
 
@@ -71,6 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("tree", type=Path)
     parser.add_argument("--file", type=Path)
+    parser.add_argument("--edit", type=Path, action="append", default=[], metavar="FILE")
     parser.add_argument("--against", action="append", default=[], metavar="COMMAND")
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -79,15 +87,19 @@ def main() -> None:
         file = None
         if options.file is not None:  # edited in a copy of its own: the other rows see nothing change
             file = Path(shutil.copytree(tree, Path(folder, "edited"), symlinks=True)) / options.file
-        measured = rows(tree, file, options.against, Path(folder, "cache"))
+        copies = {path: Path(folder, f"edit{number}") for number, path in enumerate(options.edit)}
+        for copy in copies.values():
+            shutil.copytree(tree, copy, symlinks=True)
+        edited = {copy / path: copy for path, copy in copies.items()}
+        measured = rows(tree, file, edited, options.against, Path(folder, "cache"))
         for row in measured:
             row.run()  # once, so that files, bytecode and our cache are there for all alike
             row.wall.clear()
             row.processors.clear()
         for number in range(options.runs):
             for row in measured:
-                if row.edits and file is not None:
-                    with file.open("a") as opened:
+                if row.edits is not None:
+                    with row.edits.open("a") as opened:
                         opened.write(f"# edit {number}\n")
                     time.sleep(0.2)  # as long as it takes to commit
                 row.run()
