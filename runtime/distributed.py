@@ -11,6 +11,7 @@ from typing import Any
 import torch.distributed as dist
 from tensordict import TensorDictBase
 from torch import Tensor, nn
+from torch._dynamo import OptimizedModule
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -97,5 +98,11 @@ class _Evaluation(nn.Module):
 
 
 def unwrap(agent: nn.Module) -> nn.Module:
-    """The agent inside a wrapper; itself where there is none."""
-    return agent.module if isinstance(agent, DistributedPolicyAgent | DistributedDataParallel) else agent
+    """The agent inside the wrappers of this module, of torch's and of `torch.compile`."""
+    while True:
+        if isinstance(agent, DistributedPolicyAgent | DistributedDataParallel):
+            agent = agent.module
+        elif isinstance(agent, OptimizedModule):
+            agent = agent._orig_mod
+        else:
+            return agent

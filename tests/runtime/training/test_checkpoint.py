@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from policyfix.runtime import MaskedGRU
 from policyfix.runtime.agent import PolicyAgent
 from policyfix.runtime.training.checkpoint import load_checkpoint, save_checkpoint
 from policyfix.runtime.training.trainer import PPOConfig, Trainer
@@ -42,6 +43,27 @@ def test_a_run_goes_on_as_if_it_had_never_stopped(
     for name, tensor in whole.policy.state_dict().items():
         assert torch.equal(resumed.policy.state_dict()[name], tensor), name
     assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+
+
+@pytest.mark.parametrize("core", [lambda: None, lambda: MaskedGRU(16, 16)], ids=["lstm", "gru"])
+def test_a_compiled_policy_trains_and_goes_on_uncompiled(core, agent, task, tmp_path: Path) -> None:
+    def trainer(compiles: bool) -> Trainer:
+        env = task()
+        torch.manual_seed(0)
+        policy = agent(env, core=core())
+        torch._dynamo.reset()
+        wrapped = torch.compile(policy, backend="eager", fullgraph=True) if compiles else policy
+        return Trainer(wrapped, env, CONFIG)
+
+    compiled, plain = trainer(True), trainer(False)
+    torch.manual_seed(0)
+    expected = plain.run(1)[0]
+    torch.manual_seed(0)
+    assert compiled.run(1)[0] == pytest.approx(expected, abs=1e-4)
+    save_checkpoint(compiled, tmp_path / "run.pt")
+    load_checkpoint(plain, tmp_path / "run.pt")
+    assert plain.updates == 1
+    torch.testing.assert_close(plain.policy.state_dict(), dict(compiled.policy._orig_mod.state_dict()))
 
 
 def test_features_are_matched_by_name_in_another_environment(agent, task, tmp_path: Path) -> None:
