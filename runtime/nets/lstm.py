@@ -88,22 +88,19 @@ def masked_lstm(
     if torch.compiler.is_compiling() and len(sequence) > 1:
         outputs, h, c = _layer_by_layer(lstm, sequence, h, c, resets)
         return outputs.transpose(0, 1), (h, c)
-    if resets is None:
-        outputs, h, c = (_single if len(sequence) == 1 else _fused)(lstm, sequence, h, c)
-        return outputs.transpose(0, 1), (h, c)
-
-    h, c = _erase((h, c), resets[:, 0])
+    if resets is not None:
+        h, c = _erase((h, c), resets[:, 0])
+    later = None if resets is None else resets[:, 1:].transpose(0, 1)
     if len(sequence) == 1:
         outputs, h, c = _single(lstm, sequence, h, c)
-        return outputs.transpose(0, 1), (h, c)
-    later = resets[:, 1:].transpose(0, 1)
-    if is_at_hand(inputs):
-        most = int(later.sum(0).numpy().max())
-        outputs, h, c = (
-            _control_columns(lstm, sequence, h, c, later, most) if most else _fused(lstm, sequence, h, c)
-        )
-    else:
+    elif later is None:
+        outputs, h, c = _fused(lstm, sequence, h, c)
+    elif not is_at_hand(inputs):
         outputs, h, c = _step_loop(lstm, sequence, h, c, later)
+    elif most := int(later.sum(0).numpy().max()):
+        outputs, h, c = _control_columns(lstm, sequence, h, c, later, most)
+    else:
+        outputs, h, c = _fused(lstm, sequence, h, c)
     return outputs.transpose(0, 1), (h, c)
 
 
