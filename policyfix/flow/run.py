@@ -42,6 +42,7 @@ from policyfix.values import (
     is_none,
     is_tensordict,
     options,
+    states_of,
 )
 from policyfix.values import keywords as keywords_in
 
@@ -342,6 +343,9 @@ class Run(Calls):
             if test is not None and number == 1:
                 self._guards[-1] = self.term("not", test)
             self._state = start.copy()
+            if test is not None and (graphs := _graphs_missing(test, number == 0)) is not None:
+                names = self._state.names
+                names.update({n: self._without_graph(value, graphs) for n, value in names.items()})
             self._arm(branch, number, body)
             if self._state.alive:
                 ends.append(self._state)
@@ -350,6 +354,18 @@ class Run(Calls):
         else:
             self._state = start
             self._state.alive = False
+
+    def _without_graph(self, value: Value, of: Value) -> Value:
+        """A value of which the recurrent states have no graph: all, or those that one value is."""
+        match value:
+            case Group(items=items):
+                return group(self._without_graph(item, of) for item in items)
+            case Either(options=options):
+                return either(self._without_graph(option, of) for option in options)
+            case Term() if of in (UNKNOWN, value) and any(states_of(value).values()):
+                return self.term("detach", value)
+            case _:
+                return value
 
     def _arm(self, branch: int, number: int, body: tuple[ir.Stmt, ...]) -> None:
         """One of the bodies of a branch."""
@@ -470,6 +486,13 @@ class Run(Calls):
                     self._escape([value], span)
             case ir.Attribute(value=owner, name=name):
                 self._set_attribute(self._eval(owner), name, value, span)
+            case ir.Subscript(
+                value=ir.Attribute(value=ir.Name() | ir.Attribute() as owner, name="_parameters"),
+                items=(key,),
+            ) if isinstance(module := self._eval(owner), Term):
+                asked = self._eval(key)
+                known = asked.value if isinstance(asked, Const) and isinstance(asked.value, str) else "*"
+                self._set_attribute(module, known, value, span)
             case ir.Subscript(value=owner, items=items):
                 self._set_item(self._eval(owner), self._index(items), value, span)
             case ir.Sequence(items=items):
@@ -620,7 +643,11 @@ class Run(Calls):
                 if truth is not None:
                     return self._eval(body if truth else orelse)
                 with self._tested(tested, self._at):
-                    return either([self._eval(body), self._eval(orelse)])
+                    arms = [self._eval(body), self._eval(orelse)]
+                for number, arm in enumerate(arms):
+                    if (graphs := _graphs_missing(tested, number == 0)) is not None:
+                        arms[number] = self._without_graph(arm, graphs)
+                return either(arms)
             case ir.Sequence(kind=kind, items=items):
                 return self._sequence(kind, items)
             case ir.Starred(value=value):
@@ -978,6 +1005,17 @@ def _inside(value: Value) -> Value:
 
 def _attribute_term(method: Method) -> str:
     return f"tensordict.{method.name}" if is_tensordict(method.receiver) else f".{method.name}"
+
+
+def _graphs_missing(test: Value, holds: bool) -> Value | None:
+    """What has no graph where a test holds, or does not: a value, or unknown for all of them."""
+    while isinstance(test, Term) and test.op == "not":
+        test, holds = test.args[0], not holds
+    if holds or not isinstance(test, Term):
+        return None
+    if test.op == "torch.is_grad_enabled":
+        return UNKNOWN
+    return test.args[0] if test.op == ".requires_grad" else None
 
 
 def _decide(operator: str, left: Value, right: Value) -> bool | None:

@@ -564,10 +564,15 @@ class _Loop:
 
 
 def _runs_backwards(iterable: ir.Expr) -> bool:
-    """Whether a loop runs over time from the end: `reversed(range(T))`, `range(T - 1, -1, -1)`."""
+    """Whether a loop runs over time from the end: `reversed(range(T))`, `range(T - 1, -1, -1)`,
+    `rewards[::-1]`, and what is zipped with such."""
     match iterable:
         case ir.Call(function=ir.Name(id="reversed")):
             return True
+        case ir.Call(function=ir.Name(id="zip"), arguments=arguments):
+            return any(_runs_backwards(argument.value) for argument in arguments)
+        case ir.Subscript(items=(ir.Slice(parts=(None, None, ir.Literal(value=step))),)):
+            return isinstance(step, int) and step < 0
         case ir.Call(
             function=ir.Name(id="range"), arguments=(_, _, ir.Argument(value=ir.Literal(value=step)))
         ):
