@@ -63,7 +63,7 @@ class SwappedOutputKey(Rule[PolicyClass]):
 
 def _is_read_as_written(policy: PolicyClass, written: str, asked: str) -> bool:
     """Whether other files read an entry as the policy writes it, and none speaks of the other spelling."""
-    entry = rb"""\[["']%s["']\]"""
+    entry = rb"""(?<=[\w\])])\[["']%s["']\]"""  # of a TensorDict, no list of one string
     others_say = partial(policy.module.project.texts.others_say, policy.path)
     reads = entry % re.escape(written).encode() + rb"(?!\s*=[^=])"
     return others_say((written, "TensorDict"), reads) and not others_say(
