@@ -14,7 +14,6 @@ from . import actions as codec
 from .memory import Snapshot, State, StateStore, run_core, state_names
 from .modes import Mode, resolve_mode
 from .names import constructor_parameters, with_hints
-from .nets.initialisation import initialise_lstm_
 from .nets.lstm import MaskedLSTM
 from .trace import Sink, describe_forward
 from .weights import InitialWeights, LayerBounds, clip_weights, weight_metrics
@@ -175,7 +174,6 @@ class RecurrentPolicy(nn.Module):
         self._decode_takes_rows = _accepts_second(policy.decode_actions, "batch_size", or_optional=False)
         if core is None:
             core = MaskedLSTM(input_size, hidden_size, num_layers)
-            initialise_lstm_(core)
         self._core_name = "lstm" if getattr(core, "mode", None) == "LSTM" else "core"
         self.add_module(self._core_name, core)
         self.memory = StateStore(

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from ..modes import Mode
 from ..nets import attention, embeddings, heads, tokens
 from ..nets.initialisation import initialise_layer_
-from ..nets.lstm import MaskedLSTM
 
 Shape = tuple[int, ...]
 MASK = "obs_mask"
@@ -253,10 +252,6 @@ class LSTM(Component):
         sizes = _parameters(nn_params, "hidden_size", num_layers=1)
         self.hidden_size, self.num_layers = sizes["hidden_size"], sizes["num_layers"]
         self.out_shape = (self.hidden_size,)
-
-    def core(self) -> MaskedLSTM:
-        """A core of these sizes, its weights not yet initialised as the reference's."""
-        return MaskedLSTM(self.input_size, self.hidden_size, self.num_layers)
 
 
 class ActionEmbedding(embeddings.ActionEmbedding, Component):

@@ -11,8 +11,6 @@ from tensordict import TensorDictBase
 from torch import Tensor
 
 from ..modes import Mode, resolve_mode
-from ..nets.initialisation import initialise_lstm_
-from ..nets.lstm import MaskedLSTM
 from ..policies.environment import action_names
 from ..policy import RecurrentPolicy
 from ..weights import LayerBounds
@@ -103,13 +101,12 @@ class ComponentPolicy(RecurrentPolicy):
         graph = ComponentGraph(components, setting)
         graph.keeps_outputs = not switches.activations_stay_out
         input_size, hidden_size, num_layers = graph.core_component
-        core = MaskedLSTM(input_size, hidden_size, num_layers)
-        initialise_lstm_(core)
         super().__init__(
             env,
             graph,
             input_size,
-            core=core,
+            hidden_size,
+            num_layers=num_layers,
             mode=switches,
             clip_range=clip_range,
             analyze_weights_interval=analyze_weights_interval,

@@ -4,17 +4,21 @@ import torch
 from torch import Tensor, nn
 
 from .gru_layer import gru_layer
+from .initialisation import initialise_core_
 from .lstm import _erase, _layer_weights, check_shapes
 
 
 class MaskedGRU(nn.RNNBase):
     """The parameters of an `nn.GRU`, under the same names, run by `masked_gru`.
 
+    They start as the contract asks of every core: orthogonal weights, biases of 1 (see `initialise_core_`).
+
     Not an `nn.GRU`, because `torch.compile(fullgraph=True)` refuses every module that is one.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         super().__init__("GRU", input_size, hidden_size, num_layers)
+        initialise_core_(self)
 
     def forward(
         self, inputs: Tensor, state: tuple[Tensor, ...], resets: Tensor | None = None

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .at_hand import is_at_hand
+from .initialisation import initialise_core_
 from .lstm_layer import lstm_layer
 
 # Rows of a rollout that are stepped at once, on CPUs.
@@ -39,11 +40,14 @@ _LOW_PRECISION = {torch.bfloat16: _has_onednn("bf16"), torch.float16: _has_onedn
 class MaskedLSTM(nn.RNNBase):
     """The parameters of an `nn.LSTM`, under the same names, run by `masked_lstm`.
 
+    They start as the reference's core: orthogonal weights, biases of 1 (see `initialise_core_`).
+
     Not an `nn.LSTM`, because `torch.compile(fullgraph=True)` refuses every module that is one.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1) -> None:
         super().__init__("LSTM", input_size, hidden_size, num_layers)
+        initialise_core_(self)
 
     def forward(
         self, inputs: Tensor, state: tuple[Tensor, Tensor], resets: Tensor | None = None
