@@ -30,6 +30,8 @@ _LAYOUT = frozenset(
     "type hasattr str repr id callable print range torch.is_tensor torch.numel "
     "torch.is_floating_point".split()
 )
+# Questions about what a value is, or is among: what is among numbers was fetched before.
+_PRESENCE = ("compareis", "comparein", "comparenot in", "tensordict.")
 _VALUES = frozenset("item tolist numpy".split())  # what leaves the device
 _FUNCTIONS = ("torch.nn.functional", "torch.linalg", "torch.fft", "torch.special", "einops")
 _NO_TENSOR = frozenset(
@@ -91,7 +93,7 @@ def depends_on_values(test: Value) -> bool:
     """Whether a test asks for the contents of a tensor, not just for its layout or presence."""
 
     def enter(term: Term) -> bool:
-        return not (term.op in _LAYOUT or term.op.startswith(("compareis", "comparein", "tensordict.")))
+        return not (term.op in _LAYOUT or term.op.startswith(_PRESENCE))
 
     return any(
         key_of(part) is not None or (isinstance(part, Term) and part.op in ("core", "module"))

@@ -16,7 +16,7 @@ class DataDependentBranch(Rule[PolicyClass]):
     Reports an `if`, a `while` or a conditional expression in a contract policy's forward, its helpers and
     nets whose test needs the values of a tensor of this step (`if mask.any():`, `while not done.all():`).
     Tests of shapes, of keys and of the mode are no such tests, and what only a setting switches on is left
-    alone.
+    alone. Whether a fetched number is among keys (`slot not in states`) is told where it is fetched (PF701).
 
     ## Why it matters
     The host waits for the device to know which way to go, in every step, and `torch.compile` and CUDA graphs
