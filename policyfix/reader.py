@@ -33,11 +33,14 @@ class Reader:
         contract: Contract,
         overlay: Mapping[Path, sources.Source] | None = None,
         cache: Cache | None = None,
+        top: Path | None = None,
     ) -> None:
-        self._contract = contract
+        """`top`: where the repository is whose files the cache has an index of."""
+        self.contract = contract
         self.overlay = overlay or {}  # contents that are not on disk (yet)
         self._cache = cache
-        self._index: dict[str, _Entry] = (cache and cache.load("index")) or {}
+        self._index_name = f"index-{digest(str(top))}"
+        self._index: dict[str, _Entry] = (cache and cache.load(self._index_name)) or {}
         self._has_learnt = False  # what the index does not hold yet
         self._entries: dict[Path, _Entry | None] = {}
         self._sources: dict[Path, sources.Source | None] = {}
@@ -97,10 +100,10 @@ class Reader:
         source = self.source(path)
         if source is None:
             return None
-        headers = index.scan(source.data, self._contract.observation_key)
-        trains = index.trains(source.data, self._contract)
-        observes = self._contract.observation_key.encode() in source.data
-        stamps = index.stamps(source.data, self._contract)
+        headers = index.scan(source.data, self.contract.observation_key)
+        trains = index.trains(source.data, self.contract)
+        observes = self.contract.observation_key.encode() in source.data
+        stamps = index.stamps(source.data, self.contract)
         entry = _Entry(now, headers, suppressions.MARKER in source.data, trains, observes, stamps)
         self._index[str(path)] = entry
         self._has_learnt = True
@@ -190,7 +193,8 @@ class Reader:
             if path not in self.problems and (entry := self._entry(path)) is not None:
                 entry.is_python = self._has_learnt = True
         if self._has_learnt:
-            self._cache.keep("index", {path: e for path, e in self._index.items() if e.stat is not None})
+            entries = {path: entry for path, entry in self._index.items() if entry.stat is not None}
+            self._cache.keep(self._index_name, entries)
 
     def _judge(self, paths: Iterable[Path]) -> dict[Path, Problem]:
         """The problems of those that are no Python."""

@@ -216,7 +216,7 @@ def around(paths: Iterable[Path], walk: Walk) -> tuple[list[str], list[str]]:
     """Python files and folders of the repositories in which the paths lie: what the given files import may
     stand beside them. None of a repository that is given whole, or that has thousands of folders."""
     given = {path.absolute() for path in paths}
-    tops = {top for path in given if (top := _repository(path)) is not None}
+    tops = {top for path in given if (top := repository(path)) is not None}
     files: list[str] = []
     folders: list[str] = []
     for top in tops - given:
@@ -228,7 +228,7 @@ def around(paths: Iterable[Path], walk: Walk) -> tuple[list[str], list[str]]:
     return files, folders
 
 
-def _repository(path: Path) -> Path | None:
+def repository(path: Path) -> Path | None:
     """The nearest folder above with a `.git`; without one the outermost that looks like a project's top."""
     outermost = None
     for folder in (path, *path.parents):

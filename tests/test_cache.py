@@ -224,6 +224,22 @@ def test_a_full_disk_is_told_once_and_leaves_nothing_half_written(
     assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
+def test_a_repository_does_not_carry_the_index_of_others(tree: Path, tmp_path: Path) -> None:
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    (tree / ".git").mkdir()
+    other = tmp_path / "another"
+    (other / ".git").mkdir(parents=True)
+    (other / "base.py").write_text(BASE)
+    settle(other / "base.py")
+    before = run(tree, *cache)
+    indices = set((tmp_path / "cache").rglob("index-*"))
+    kept = {file: file.read_bytes() for file in indices}
+    assert run(other, *cache)[0] == 1
+    assert len(set((tmp_path / "cache").rglob("index-*")) - indices) == 1
+    assert {file: file.read_bytes() for file in indices} == kept
+    assert run(tree, *cache) == before
+
+
 def test_what_cannot_be_read_back_is_found_out_again(tree: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     expected = run(tree, "--cache-dir", str(folder))

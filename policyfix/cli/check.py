@@ -15,8 +15,8 @@ from policyfix.cli import options
 
 if TYPE_CHECKING:
     from policyfix import sources
-    from policyfix.contract import Contract
     from policyfix.finding import Result
+    from policyfix.reader import Reader
 
 
 def _outputs(
@@ -155,25 +155,26 @@ def _recalled(
 
 def _stands(known: cache.Cache, question: str, changed: list[str], setup: options.Setup) -> bool:
     """Whether the changed files have no part in what is known."""
+    grounds = known.grounds(question)
+    paths = [Path(file).absolute() for file in changed]
+    return grounds is not None and _reader(setup, known).is_unconcerned(paths, grounds)
+
+
+def _reader(setup: options.Setup, known: cache.Cache | None) -> Reader:
+    """What reads, knowing what the index of the repository knows."""
+    from policyfix import sources
     from policyfix.reader import Reader
 
-    grounds = known.grounds(question)
-    reader = Reader(_contract(setup, known), cache=known)
-    return grounds is not None and reader.is_unconcerned([Path(f).absolute() for f in changed], grounds)
-
-
-def _contract(setup: options.Setup, known: cache.Cache | None) -> Contract:
-    return setup.contract if known is None else known.recalled("contract", lambda: setup.contract)
+    contract = setup.contract if known is None else known.recalled("contract", lambda: setup.contract)
+    first = setup.paths[0].absolute()
+    return Reader(contract, setup.overlay, known, sources.repository(first) or first)
 
 
 def _checked(
     setup: options.Setup, selection: sources.Selection, known: cache.Cache | None, with_fixes: bool
 ) -> Result:
-    from policyfix.reader import Reader
-
     processes = os.cpu_count() or 1
-    contract = _contract(setup, known)
-    reader = Reader(contract, setup.overlay, known)
+    reader = _reader(setup, known)
     reader.start_proof(selection.files, beside=processes > 1)
     # Only now: while the rules are loaded, another process reads. A result that is recalled needs no rule.
     from policyfix import engine
@@ -182,7 +183,7 @@ def _checked(
     with progress() as drawn:
         return engine.check(
             setup.paths,
-            contract,
+            reader.contract,
             setup.rules,
             reader=reader,
             walk=setup.walk,
