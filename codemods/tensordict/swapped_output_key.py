@@ -5,6 +5,7 @@ from policyfix.edits import Refusal, SourceTree, entry_of
 from policyfix.facts import ir
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
+from policyfix.subjects.layout import misfits
 from policyfix.trace import KeyWrite
 
 
@@ -22,6 +23,9 @@ class RenameOutput(Codemod[PolicyClass]):
         own = {a: b for pair in policy.contract.spellings for a, b in (pair, pair[::-1])}.get(written)
         if own is None:
             return Refusal(f'"{written}" has no other name')
+        writes = [w for w in policy.training.of(KeyWrite) if w.key == written and _stands_at(w, finding)]
+        if writes and all(misfits(write, policy.training.shapes) for write in writes):
+            return Refusal("in training its size is not that of the batch: give it [B, T] first")
         modes = [
             mode
             for mode in policy.modes

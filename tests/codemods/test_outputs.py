@@ -127,3 +127,13 @@ def test_what_is_fixed_stays_fixed_and_brings_nothing_new(rule: str, case: str, 
     assert not {(f.code, f.subject) for f in left} & offered
     assert {f.code for f in left} <= {f.code for f in before}
     assert rewrite([folder], contract.load(), rules=rules).changes == []
+
+
+def test_an_output_that_does_not_fit_the_batch_keeps_its_name(tmp_path: Path) -> None:
+    """Renamed it would be another defect, and with one of those nothing is written at all."""
+    case = CASES.parent / "memory" / "dynamo_boundary" / "bad_item.py"
+    shutil.copy(case, tmp_path / "agent.py")
+    outcome = rewrite([tmp_path], contract.load())
+    (kept,) = (f for f in outcome.left.findings if f.code == "PF105")
+    assert kept.unfixed == "in training its size is not that of the batch: give it [B, T] first"
+    assert outcome.changes
