@@ -142,13 +142,11 @@ def _recalled(
         return _checked(setup, selection, known, with_fixes)
     question = cache.digest(setup.settings, setup.paths, os.getcwd(), with_fixes)
     files = [str(file) for file in selection.files]
-    kept = known.recall(question, files)
-    if kept is None or (kept[1] and not _stands(known, question, kept[1], setup)):
+    result, changed = known.recall(question, files) or (None, [])
+    if result is not None and not changed:
+        return result
+    if result is None or not _stands(known, question, changed, setup):
         result = _checked(setup, selection, known, with_fixes)
-    else:
-        result, changed = kept
-        if not changed:
-            return result
     known.remember(question, files, result, since)
     return result
 

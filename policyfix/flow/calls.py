@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from policyfix.facts import ir
@@ -53,9 +54,10 @@ PURE_PACKAGES = frozenset(
 _ONLY_READING = frozenset("get keys values items copy".split())
 
 
-class Calls(Containers):
-    """What is known of code that is not read."""
+class Calls(Containers, ABC):
+    """What is known of code that is not read. Who goes through the project's code says what that does."""
 
+    @abstractmethod
     def _apply(
         self,
         callee: Value,
@@ -65,13 +67,14 @@ class Calls(Containers):
         node: ir.Call,
     ) -> Value:
         """A call of any value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _get_attribute(self, owner: Value, name: str) -> Value:
-        raise NotImplementedError
+        """`owner.name`."""
 
+    @abstractmethod
     def _set_attribute(self, owner: Value, name: str, value: Value, span: ir.Span) -> None:
-        raise NotImplementedError
+        """`owner.name = value`."""
 
     def _written(self, td: Value) -> list[tuple[str | None, Value]]:
         """What was written into a TensorDict that the run has made: nothing where it is another one."""
