@@ -35,10 +35,13 @@ _ALIAS_OF_MODULE = re.compile(rb"([\w.]+)[ \t]+as[ \t]+(\w+)")
 _ALIAS = re.compile(rb"(\w+)[ \t]+as[ \t]+(\w+)")
 _NAME = re.compile(rb"[A-Za-z_][\w.]*")
 _CORE_WORDS = (b"LSTM", b"GRU", b"RNN")
-# A table with a padding row, and an initialiser soon after: in one function, that is.
-_PADDED = re.compile(
-    rb"\bpadding_idx[ \t]*=(?s:.{1,400}?)\b(?:(?:trunc_|xavier_|kaiming_)?(?:normal|uniform)|orthogonal)_\("
+# Initialisers that draw a whole weight.
+DRAWING = frozenset(
+    "normal_ uniform_ trunc_normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ "
+    "orthogonal_".split()
 )
+# A table with a padding row, and an initialiser soon after: in one function, that is.
+_PADDED = re.compile(rb"\bpadding_idx[ \t]*=(?s:.{1,400}?)\b(?:%s)\(" % "|".join(sorted(DRAWING)).encode())
 _IMPORTED_CORE = re.compile(rb"\b(?:LSTM|GRU|RNN)(?:Cell)?\b|\*")
 
 
@@ -49,9 +52,8 @@ class Headers:
     classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     aliases: tuple[tuple[bytes, bytes], ...]
     imports: tuple[tuple[bytes, bytes], ...]  # (module, names) as written
-    speaking: frozenset[
-        bytes
-    ]  # classes that speak of a recurrent core, the observation or a drawn padding row
+    # Classes that speak of a recurrent core, of the observation, or of a padding row that is drawn.
+    speaking: frozenset[bytes]
 
 
 def scan(data: bytes, observation_key: str) -> Headers:

@@ -12,6 +12,7 @@ from policyfix.facts import ir
 from policyfix.flow.machine import Kind
 from policyfix.flow.run import Run
 from policyfix.heap import Heap
+from policyfix.index import DRAWING
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
@@ -740,11 +741,9 @@ def makes_padding_row(function: ir.FunctionFacts) -> bool:
     )
 
 
-# Initialisers that draw a whole weight.
-DRAWING = frozenset(
-    "normal_ uniform_ trunc_normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ "
-    "orthogonal_".split()
-)
+def draws(operation: str) -> bool:
+    """Whether an in-place operation draws a whole weight."""
+    return operation in DRAWING
 
 
 def _draws_padding_row(function: ir.FunctionFacts) -> bool:

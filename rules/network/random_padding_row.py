@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.facts import ir
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.policy import DRAWING, makes_padding_row
+from policyfix.subjects.policy import draws, makes_padding_row
 from policyfix.trace import Escape, InPlace, Place, Rebound, Store, Trace
 from policyfix.values import Const, Term, argument, walk
 
@@ -92,7 +92,7 @@ _RESETTING = frozenset({"reset_parameters", "_fill_padding_idx_with_zero"})
 def _table(write: InPlace) -> Term | None:
     """The embedding with a padding row whose whole weight a write draws anew."""
     match write.target:
-        case Term(op=".weight" | "detach", args=(Term() as owner, *_)) if write.operation in DRAWING:
+        case Term(op=".weight" | "detach", args=(Term() as owner, *_)) if draws(write.operation):
             table = owner.args[0] if owner.op == ".weight" else owner
             while isinstance(table, Term) and table.op in ("to", "cuda", "cpu"):
                 table = table.args[0]
