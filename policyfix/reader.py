@@ -198,7 +198,8 @@ class Reader:
 
     def _judge(self, paths: Iterable[Path]) -> dict[Path, Problem]:
         """The problems of those that are no Python."""
-        return {path: problem for path in paths if (problem := self._judged(path)) is not None}
+        with _unwarned():
+            return {path: problem for path in paths if (problem := self._judged(path)) is not None}
 
     def _judged(self, path: Path) -> Problem | None:
         """What the interpreter says against a file."""
@@ -208,9 +209,8 @@ class Reader:
         if len(source.data) > LARGEST:
             return None  # a table of numbers may take gigabytes to parse, and holds no policy
         try:
-            with _unwarned():
-                # Parses, without the tree of Python objects that would take as long again.
-                symtable(source.data, "", "exec")  # type: ignore[arg-type]
+            # Parses, without the tree of Python objects that would take as long again.
+            symtable(source.data, "", "exec")  # type: ignore[arg-type]
         except _REFUSALS as error:
             return None if _is_newer(source.text, error) else _problem(source, path, error)
         return None

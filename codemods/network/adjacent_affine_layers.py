@@ -30,7 +30,7 @@ class ActivateBetween(Codemod[PolicyClass]):
 
     def _in_sequential(self, layer: cst.Call, tree: SourceTree) -> Plan | Refusal:
         start, end = tree.span(layer)
-        for node in tree.calls(tree.module):
+        for node in tree.calls():
             name, _, kind = tree.code(node.func).rpartition(".")
             for argument in node.args if kind == "Sequential" and name else ():
                 first, last = tree.span(argument.value)
