@@ -146,7 +146,7 @@ class Cache:
         result, read, others = kept
         if files != [file for file, _ in read] or any(stat(path) != known for path, known in others):
             return None
-        result.inputs = {Path(path) for path, _ in others}
+        result.inputs = {file for file, _ in others}
         return result, [file for file, known in read if stat(file) != known]
 
     def grounds(self, question: str) -> Grounds | None:
@@ -156,7 +156,7 @@ class Cache:
     def remember(self, question: str, files: Iterable[str], result: Result, since: float) -> None:
         """Keeps a result for `recall`, unless it is one of errors; `since` is when the check began."""
         read = [(file, stat(file)) for file in files]
-        others = [(str(path), stat(path)) for path in result.inputs]
+        others = [(file, stat(file)) for file in result.inputs]
         newest = max((s[1] for _, s in (*read, *others) if s is not None), default=0)
         if result.problems or newest > (since - SETTLED) * 1e9:
             return

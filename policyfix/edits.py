@@ -149,10 +149,10 @@ class SourceTree:
         """Every call in the file, an inner one before the one around it."""
         return self._nodes(cst.Call)
 
-    def _nodes(self, kind: type[N]) -> list[N]:
-        """The nodes of a kind, inner ones first: nodes have their positions when what they hold has its own.
+    def _nodes(self, *kinds: type[N]) -> list[N]:
+        """The nodes of some kinds, inner ones first: nodes have their positions when what they hold has its own.
         To walk the tree takes libcst ten times as long."""
-        return [node for node in self._positions if isinstance(node, kind)]
+        return [node for node in self._positions if isinstance(node, kinds)]
 
     def imports(self, module: str) -> bool:
         """Whether the file has `import module` at its top."""
@@ -166,7 +166,7 @@ class SourceTree:
         """The loops of the function that a statement stands in, the outermost first."""
         start, end = self.span(node)
         found: list[cst.CSTNode] = []
-        for outer in self._nodes(cst.BaseCompoundStatement):
+        for outer in self._nodes(cst.For, cst.While, cst.FunctionDef, cst.ClassDef):
             first, last = self.span(outer)
             if first <= start and end <= last:
                 if isinstance(outer, (cst.FunctionDef, cst.ClassDef)):

@@ -130,9 +130,9 @@ def check(
     result.problems = sorted(everything, key=lambda p: (p.path, p.line or 0, p.message))
     # A new file under a given folder is found by looking for files; elsewhere it has to be watched for.
     folders = tuple(os.path.join(path.absolute(), "") for path in paths if path.is_dir())
-    absent = {Path(place) for part in heard for place in part.absent if not place.startswith(folders)}
+    absent = {place for part in heard for place in part.absent if not place.startswith(folders)}
     result.grounds = reduce(or_, (part.grounds for part in heard))
-    result.inputs = {path for part in heard for path in part.asked} - files.keys() | absent
+    result.inputs = {file for part in heard for file in part.asked} - set(map(str, files)) | absent
     return result
 
 
@@ -180,7 +180,7 @@ class _Heard:
     bases: Bases
     failures: list[Problem]  # of rules
     unreadable: dict[Path, Problem]
-    asked: set[Path]
+    asked: set[str]
     absent: set[str]
     grounds: Grounds
 

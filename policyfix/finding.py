@@ -126,7 +126,7 @@ class Result:
     problems: list[Problem] = field(default_factory=list)
     files: int = 0
     subjects: dict[tuple[str, str], Subject] = field(default_factory=dict)
-    inputs: set[Path] = field(default_factory=set)  # looked at beyond the checked files, found or not
+    inputs: set[str] = field(default_factory=set)  # files looked at beyond the checked files, found or not
     grounds: Grounds | None = None
     overlay: Mapping[Path, sources.Source] = field(default_factory=dict)  # texts that are not on disk
     known: int = 0  # findings that a baseline holds: not listed

@@ -339,7 +339,7 @@ class Project:
         known: Iterable[Path] = (),
         data: Callable[[Path], bytes] = lambda _: b"",
         around: Callable[[], tuple[list[str], list[str]]] = lambda: ([], []),
-        stamps: Callable[[Path], bool] = lambda _: False,
+        stamps: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._read = reader
         self._data = data  # the bytes of a known file
@@ -402,7 +402,8 @@ class Project:
     @cached_property
     def stamping_files(self) -> list[Path]:
         """The Python files that speak of all stamps, in order of their paths."""
-        return sorted(path for path in self.texts.files if not is_config(path) and self._stamps(path))
+        known = (str(path.absolute()) for path in self._known if not is_config(path))
+        return sorted(Path(file) for file in {*known, *self._files_around} if self._stamps(file))
 
     def importers_mention(self, path: str, *words: str) -> bool:
         """Whether some file that may import this one holds all of the words: it names the module or a

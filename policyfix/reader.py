@@ -48,12 +48,12 @@ class Reader:
         self._to_prove: Queue[Path] | None = None
         self._proof: Aside[dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
-        self.asked: set[Path] = set()
+        self.asked: set[str] = set()
         self.followed: set[Path] = set()  # files of which more was asked than their headers
 
     def source(self, path: Path) -> sources.Source | None:
         path = path.absolute()
-        self.asked.add(path)
+        self.asked.add(str(path))
         if path not in self._sources:
             try:
                 self._sources[path] = self.overlay.get(path) or sources.read(path)
@@ -81,9 +81,12 @@ class Reader:
         entry = self._entry(path)
         return entry is not None and entry.observes
 
-    def stamps(self, path: Path) -> bool:
-        """Whether a file speaks of all of the contract's stamps."""
-        entry = self._entry(path)
+    def stamps(self, file: str) -> bool:
+        """Whether a file, given by its absolute path, speaks of all of the contract's stamps."""
+        entry = self._index.get(file)  # the whole repository is asked about: no paths are made of its names
+        if entry is None or self.overlay or entry.stat != stat(file):
+            entry = self._entry(Path(file))
+        self.asked.add(file)
         return entry is not None and entry.stamps
 
     def _entry(self, path: Path) -> _Entry | None:
@@ -92,7 +95,7 @@ class Reader:
         return self._entries[path]
 
     def _indexed(self, path: Path) -> _Entry | None:
-        self.asked.add(path)
+        self.asked.add(str(path))
         now = None if self._cache is None or path in self.overlay else stat(path)
         entry = self._index.get(str(path))
         if entry is not None and entry.stat == now:
