@@ -150,8 +150,7 @@ class SourceTree:
         return self._nodes(cst.Call)
 
     def _nodes(self, *kinds: type[N]) -> list[N]:
-        """The nodes of some kinds, inner ones first: nodes have their positions when what they hold has its own.
-        To walk the tree takes libcst ten times as long."""
+        """The nodes of some kinds, inner ones first. To walk the tree takes libcst ten times as long."""
         return [node for node in self._positions if isinstance(node, kinds)]
 
     def imports(self, module: str) -> bool:
