@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import importlib
+import os
+import sys
 from typing import Any
 
 import click
@@ -22,6 +25,10 @@ COMMANDS = {
 }
 
 
+# A disk that is full, or a quota; a device that fails; a reader that has gone.
+_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
 class _Commands(click.Group):
     """Loads a command's module only when the command is run: `--help` stays fast and needs nothing."""
 
@@ -31,11 +38,20 @@ class _Commands(click.Group):
         # check was done took 50 ms.
         gc.set_threshold(1_000_000)
         try:
-            return super().__call__(*args, **kwargs)
-        finally:
-            # The process ends here. To take all that a check made apart, piece by piece, before its memory is
-            # given back as a whole took a tenth of the time.
-            gc.freeze()
+            try:
+                return super().__call__(*args, **kwargs)
+            finally:
+                # The process ends here. To take all that a check made apart, piece by piece, before its memory
+                # is given back as a whole took a tenth of the time.
+                gc.freeze()
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _LOST:
+                raise
+            # What is not written yet never will be: Python would try once more, and fail with a code of its own.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            print(f"Error: cannot write the output: {error.strerror}", file=sys.stderr)
+            sys.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -151,3 +151,14 @@ def test_the_checked_folder_is_never_imported(agents: Path, name: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert not Path(f"{name} ran").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize(
+    "arguments", [["check", str(AGENTS)], ["rules"], ["check", str(Path(__file__))]], ids=str
+)
+def test_output_that_is_lost_is_an_error_of_the_environment(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "policyfix", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: cannot write the output: No space left on device\n")
