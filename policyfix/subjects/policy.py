@@ -115,7 +115,15 @@ class PolicyClass:
         answer = _reaches(name, self.constructor, self.cls, frozenset())
         if answer is False and any(_asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
             return None
-        return answer
+        return None if answer is False and self._comes_in_a_config(name) else answer
+
+    def _comes_in_a_config(self, name: str) -> bool:
+        """Whether a parameter of the constructor is annotated with a class that declares the name."""
+        assert self.constructor is not None
+        function, owner = self.constructor
+        named = (n for p in function.parameters if p.annotation is not None for n in ir.nodes(p.annotation))
+        classes = (owner.module.resolve(n) for n in named if isinstance(n, (ir.Name, ir.Attribute)))
+        return any(isinstance(c, LinkedClass) and (c.defines(name) or name in c.fields) for c in classes)
 
     def base_takes(self, name: str, owner: LinkedClass) -> bool | None:
         """Whether the constructor that comes after a class's own takes a keyword, or hands it to who does."""

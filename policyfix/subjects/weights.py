@@ -162,21 +162,39 @@ def _is_cut(attribute: str, cls: LinkedClass) -> bool:
     """Whether all that a class ever gives an attribute is a constant or a tensor without a graph."""
     target = ir.Attribute(ir.Name("self"), attribute)
     given = [
-        node.value
+        (node.value, _numbers(function))
         for owner in cls.linked
         for function in owner.facts.functions
         for node in function.nodes
         if isinstance(node, ir.Assign) and target in node.targets
     ]
-    return bool(given) and all(map(_has_no_graph, given))
+    return bool(given) and all(_has_no_graph(value, {target, *numbers}) for value, numbers in given)
 
 
-def _has_no_graph(value: ir.Expr) -> bool:
-    """`None`, `1.0`, `x.data`, `x.detach().clone()`."""
+def _numbers(function: ir.FunctionFacts) -> set[ir.Expr]:
+    """Parameters that default to a number, and that the function gives no other value."""
+    given = {
+        target
+        for node in function.nodes
+        if isinstance(node, (ir.Assign, ir.AugAssign))
+        for target in (node.targets if isinstance(node, ir.Assign) else (node.target,))
+    }
+    numbers: set[ir.Expr] = {
+        ir.Name(p.name)
+        for p in function.parameters
+        if isinstance(p.default, ir.Literal) and type(p.default.value) in (int, float)
+    }
+    return numbers - given
+
+
+def _has_no_graph(value: ir.Expr, known: set[ir.Expr]) -> bool:
+    """`None`, `1.0`, `x.data`, `x.detach().clone()`, what is `known` to have none, and sums or products."""
     while True:
         match value:
             case ir.Literal() | ir.Attribute(name="data"):
                 return True
+            case ir.Operation(operands=operands):
+                return all(_has_no_graph(operand, known) for operand in operands)
             case ir.Call(function=ir.Attribute(value=inner, name=name)):
                 if name == "detach":
                     return True
@@ -184,7 +202,7 @@ def _has_no_graph(value: ir.Expr) -> bool:
                     return False
                 value = inner
             case _:
-                return False
+                return value in known
 
 
 def _made_of(
