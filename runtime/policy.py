@@ -360,6 +360,11 @@ class RecurrentPolicy(nn.Module):
             )
         parts = tuple(part for part in map(state.get, self.state_names) if part is not None)
         if not parts:
+            if state.keys().isdisjoint(self.state_names) and any(map(torch.is_tensor, state.values())):
+                raise ValueError(
+                    f"state has {', '.join(map(str, state))}, but this core's state is called "
+                    f"{' and '.join(self.state_names)}"
+                )
             return None
         if len(parts) < len(self.state_names):
             lacking = [name for name in self.state_names if state.get(name) is None]

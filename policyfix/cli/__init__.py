@@ -41,14 +41,14 @@ class _Commands(click.Group):
             try:
                 return super().__call__(*args, **kwargs)
             finally:
-                # The process ends here. To take all that a check made apart, piece by piece, before its memory
-                # is given back as a whole took a tenth of the time.
+                # The process ends here. To take all that a check made apart, piece by piece, before its
+                # memory is given back as a whole took a tenth of the time.
                 gc.freeze()
                 sys.stdout.flush()
         except OSError as error:
             if error.errno not in _LOST:
                 raise
-            # What is not written yet never will be: Python would try once more, and fail with a code of its own.
+            # What is not written yet never will be: Python would try again and end with a code of its own.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             print(f"Error: cannot write the output: {error.strerror}", file=sys.stderr)
             sys.exit(2)

@@ -12,6 +12,12 @@ from torch import Tensor
 Alignment = Literal["first", "last"]
 
 
+def check_alignment(alignment: str) -> None:
+    """Raises ValueError for an alignment that does not exist."""
+    if alignment not in ("first", "last"):
+        raise ValueError(f'alignment must be "first" or "last", got {alignment!r}')
+
+
 def advantages(
     values: Tensor,
     rewards: Tensor,
@@ -86,8 +92,7 @@ def transitions(dones: Tensor, truncateds: Tensor | None = None, alignment: Alig
 
     Raises ValueError for an unknown alignment.
     """
-    if alignment not in ("first", "last"):
-        raise ValueError(f'alignment must be "first" or "last", got {alignment!r}')
+    check_alignment(alignment)
     acting = torch.ones_like(dones, dtype=torch.bool)
     acting[:, -1] = False
     if alignment == "last":

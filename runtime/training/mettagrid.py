@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .advantage import Alignment
+from .advantage import Alignment, check_alignment
 from .environment import Step
 
 
@@ -55,8 +55,7 @@ class MettaGrid:
             raise ImportError(
                 f"the mettagrid environment is not installed ({missing}): pip install 'policyfix[mettagrid]'"
             ) from missing
-        if alignment not in ("first", "last"):
-            raise ValueError(f'alignment must be "first" or "last", got {alignment!r}')
+        check_alignment(alignment)
         config = make_arena(num_agents=agents) if config is None else config
         observed = config.game.obs
         observed.num_tokens, observed.width, observed.height = tokens, width, height

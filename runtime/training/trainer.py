@@ -15,7 +15,7 @@ from ..distributed import unwrap
 from ..memory import BOUNDARY_KEYS, ENVIRONMENT_KEY
 from ..modes import Mode, resolve_mode
 from ..policy import OBSERVATION_KEY
-from .advantage import Alignment, advantages, transitions
+from .advantage import Alignment, advantages, check_alignment, transitions
 from .environment import Step, VectorEnvironment, receive
 from .experience import (
     ExperienceBuffer,
@@ -74,6 +74,7 @@ class PPOConfig:
                 raise ValueError(f"{field.name} must be an integer >= 1, got {value!r}")
             if type(default) is float and not isinstance(value, Real):
                 raise ValueError(f"{field.name} must be a number, got {value!r}")
+        check_alignment(self.alignment)
         if self.horizon < 2:
             raise ValueError(
                 f"horizon must be at least 2: a step is judged by the next one; got {self.horizon}"
@@ -309,10 +310,11 @@ def evaluate(
     """Step `policy` through `steps` turns of an environment of its own, from an empty memory.
 
     Returns `reward` per step of one agent and `reward_per_episode` of the episodes that ended. The policy's
-    memory is left as it was found. Raises ValueError for `steps` below 1.
+    memory is left as it was found. Raises ValueError for `steps` below 1 and for an unknown alignment.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
+    check_alignment(alignment)
     knows_episodes = resolve_mode(mode).evaluation_knows_episodes
     kept = _memory(policy)
     policy.reset_memory()

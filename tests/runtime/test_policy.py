@@ -216,6 +216,16 @@ def test_a_state_of_another_shape_is_named(policy, batch) -> None:
         policy()(batch(3), {"lstm_h": torch.zeros(1, 3, 6), "lstm_c": torch.zeros(1, 3, 6)})
     with pytest.raises(ValueError, match="state has no lstm_c"):
         policy()(batch(3), {"lstm_h": torch.zeros(2, 3, 6), "lstm_c": None})
+    with pytest.raises(
+        ValueError, match="state has gru_h, but this core's state is called lstm_h and lstm_c"
+    ):
+        policy()(batch(3), {"gru_h": torch.zeros(2, 3, 6)})
+
+
+def test_what_else_a_trainer_keeps_beside_the_state_is_left_alone(policy, batch) -> None:
+    state = {"reward": torch.zeros(3), "lstm_h": None, "lstm_c": None}
+    torch.testing.assert_close(policy()(batch(3), state)["values"], policy()(batch(3))["values"])
+    assert (state["reward"] == 0).all()
 
 
 # --- the wrapped net ---------------------------------------------------------------------------------------

@@ -172,6 +172,12 @@ def test_an_evaluation_knows_where_episodes_begin(agent, task) -> None:
     assert not {"dones", "truncateds", "training_env_id_start"} & seen[1]
 
 
+def test_an_evaluation_knows_no_other_alignment(agent, task) -> None:
+    env = task()
+    with pytest.raises(ValueError, match='alignment must be "first" or "last"'):
+        evaluate(agent(env), env, 1, alignment="frist")
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
@@ -182,6 +188,7 @@ def test_an_evaluation_knows_where_episodes_begin(agent, task) -> None:
         ({"horizon": 6.0}, "horizon must be an integer"),
         ({"learning_rate": "1e-3"}, "learning_rate must be a number, got '1e-3'"),
         ({"max_grad_norm": None}, "max_grad_norm must be a number"),
+        ({"alignment": "frist"}, 'alignment must be "first" or "last", got \'frist\''),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int], message: str) -> None:
