@@ -18,6 +18,7 @@ from policyfix.contract import Contract
 from policyfix.finding import Finding, Problem, Result
 from policyfix.project import Project
 from policyfix.reader import Reader
+from policyfix.remembered import forget
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import Subject, agent_configs, find
@@ -64,6 +65,7 @@ def check(
     The `reader` may have begun its work, and may know of contents that are not on disk. With dependants,
     subclasses elsewhere in the project answer for what the given files made of them.
     """
+    forget()
     paths = list(paths)
     selection = selection or sources.discover(paths, walk)
     files = {path.absolute(): str(path) for path in selection.files}

@@ -1,5 +1,6 @@
 """From paths to findings: what is said, where, and what is never passed over in silence."""
 
+import gc
 import itertools
 import random
 import shutil
@@ -11,6 +12,7 @@ import pytest
 
 from policyfix import contract, engine, sources
 from policyfix.finding import Result
+from policyfix.project import Project
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 
@@ -49,6 +51,18 @@ def test_the_order_of_the_paths_changes_nothing(agents: Path) -> None:
     for seed in range(3):
         random.Random(seed).shuffle(files)
         assert check(*files).findings == expected
+
+
+def test_a_check_keeps_no_project_of_earlier_ones(agents: Path) -> None:
+    def kept() -> int:
+        gc.collect()
+        return sum(isinstance(thing, Project) for thing in gc.get_objects())
+
+    check(agents)
+    before = kept()
+    for _ in range(3):
+        check(agents)
+    assert kept() <= before
 
 
 def test_bases_outside_the_given_paths_are_read(agents: Path) -> None:

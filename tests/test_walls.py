@@ -21,7 +21,7 @@ HEAVY = {"torch", "tensordict"}
 
 # From left to right: a module of the tool imports nothing that stands after it.
 ORDER = (
-    ("record", "late"),
+    ("record", "late", "remembered"),
     ("contract", "knowledge", "contracts"),
     ("config", "aside"),
     ("sources",),
@@ -50,7 +50,18 @@ RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}
 # What rules are written in: the subjects, and the data that subjects answer with.
 VOCABULARY = {
     f"policyfix.{module}"
-    for module in ("rule", "subjects", "trace", "flow", "values", "shapes", "project", "contract", "facts")
+    for module in (
+        "rule",
+        "subjects",
+        "trace",
+        "flow",
+        "values",
+        "shapes",
+        "project",
+        "contract",
+        "facts",
+        "remembered",
+    )
 }
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import libcst as cst
 
@@ -20,6 +19,7 @@ from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.flow.run import Run
 from policyfix.project import LinkedClass
+from policyfix.remembered import remembered
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.trace import CoreCall, Escape, InPlace, KeyWrite, NetCall, Store, Trace
@@ -77,7 +77,7 @@ class MigrateToRecurrentPolicy(Codemod[PolicyClass]):
         return self.fix(f"migrate {policy.name} to {MODULE}.{BASE}", edits)
 
 
-@lru_cache(maxsize=16)  # every finding about a class asks the same
+@remembered  # every finding about a class asks the same
 def _migration(policy: PolicyClass, tree: SourceTree) -> tuple[Edit, ...] | Refusal:
     try:
         wrapper = _wrapper(policy)

@@ -7,7 +7,6 @@ the state so far goes: attributes, the statements around the call, the bodies of
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
 
 import libcst as cst
 
@@ -16,6 +15,7 @@ from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.flow.calls import TENSORDICT_VIEWS
 from policyfix.liveness import Entangled, Leftovers, is_pure, leftovers, mentions
+from policyfix.remembered import remembered
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.memory import kept_attributes, only_keeps, recalling_calls, reset_fault, shares_slot
@@ -64,7 +64,7 @@ def _is_kept_wrongly(policy: PolicyClass) -> bool:
     return any(shares_slot(policy, call) or reset_fault(policy, call) is not None for call in calls)
 
 
-@lru_cache(maxsize=16)  # every finding about a class asks the same
+@remembered  # every finding about a class asks the same
 def _edits(policy: PolicyClass, tree: SourceTree) -> tuple[Edit, ...] | Refusal:
     cls = tree.find_class(policy.name)
     if cls is None or policy.forward is None or policy.forward[1] is not policy.cls:

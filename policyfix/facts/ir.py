@@ -8,10 +8,10 @@ and picklable.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import get_args
 
 from policyfix.record import record
+from policyfix.remembered import remembered
 
 
 @record()
@@ -409,7 +409,7 @@ def nodes(tree: object) -> Iterator[object]:
                 todo.append(getattr(node, name))
 
 
-@cache
+@remembered
 def _spoken(tree: object) -> tuple[frozenset[str], frozenset[str]]:
     """The names and the strings of a class, a function or a tuple of statements."""
     names: set[str] = set()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 
 from policyfix.facts import ir
 from policyfix.heap import Heap
 from policyfix.project import LinkedClass, Module, Symbol
+from policyfix.remembered import remembered
 from policyfix.shapes import Shapes
 from policyfix.trace import Called, Escape, Event, InPlace, KeyWrite, Place, Trace, Unfollowed
 from policyfix.values import NONE, Const, Ref, Term, Thing, Unknown, Value, either, forget, options
@@ -245,7 +245,7 @@ class Machine:
             del self._guards[depth:]
 
 
-@cache
+@remembered
 def _given(function: ir.FunctionFacts) -> frozenset[tuple[str, Const | None]]:
     """Attributes that a method gives a value, with the constant where it is one. A constructor's do not
     count: they are what an instance starts with."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
+from policyfix.remembered import remembered
 from policyfix.subjects.network import depends_on_input
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import KeyWrite
@@ -23,7 +23,7 @@ _REPEATING = VIEWS | frozenset(
 )
 
 
-@lru_cache(maxsize=64)
+@remembered
 def logits(policy: PolicyClass) -> tuple[Value, ...]:
     """What the distribution over actions is made from, for each way that it may come about."""
     outputs = frozenset(policy.contract.outputs)

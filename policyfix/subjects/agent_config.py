@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -15,6 +15,7 @@ from policyfix.contract import LOADER, Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, ModuleRef, Project
 from policyfix.record import record
+from policyfix.remembered import remembered
 from policyfix.trace import Place
 
 # Keys of a component that say how it is built and connected, rather than how it behaves.
@@ -192,7 +193,7 @@ def keys_of(cls: LinkedClass) -> frozenset[str]:
     return frozenset(key for link in _links(cls) if link is not None for key in link)
 
 
-@cache
+@remembered
 def _links(cls: LinkedClass) -> tuple[frozenset[str] | None, ...]:
     return tuple(_chain(cls))
 
@@ -289,7 +290,7 @@ def _is_read(attribute: str, cls: LinkedClass) -> bool:
     return False
 
 
-@cache
+@remembered
 def _read_in(function: ir.FunctionFacts) -> frozenset[object]:
     """Attributes that a function mentions other than to give them a value, and its literals."""
     mentions: Counter[str] = Counter()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
 
 from policyfix.project import External
 from policyfix.record import record
+from policyfix.remembered import remembered
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
 from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, parts, positional, walk
@@ -138,7 +138,7 @@ def _may_hold(guard: Value, layer: Term) -> bool:
     return len(names) < len(wanted) or kind in names or bool(names & _RECURRENT)
 
 
-@lru_cache(maxsize=64)
+@remembered
 def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
     """What a module holds at a moment of its construction, at any depth."""
     stored = [store for store in policy.building.of(Store) if store.order < order]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -15,6 +15,7 @@ from policyfix.heap import Heap
 from policyfix.index import DRAWING
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
+from policyfix.remembered import remembered
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
 from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
@@ -692,7 +693,7 @@ def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:
             return isinstance(symbol, External) and symbol.name in TENSORDICTS
 
 
-@cache
+@remembered
 def _assigned_in(function: ir.FunctionFacts) -> frozenset[str]:
     """The attributes that a function gives a value, or the parts of."""
     return frozenset(
@@ -741,7 +742,7 @@ def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
     ) or any(_draws_padding_row(f) for base in cls.linked for f in base.facts.functions)
 
 
-@cache
+@remembered
 def makes_padding_row(function: ir.FunctionFacts) -> bool:
     """Whether a function names the padding row of an embedding that it makes."""
     return "Embedding" in ir.names_in(function) and any(
@@ -762,7 +763,7 @@ def _draws_padding_row(function: ir.FunctionFacts) -> bool:
 _CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
 
 
-@cache
+@remembered
 def _names_core(part: object) -> bool:
     """Whether a recurrent core is named, other than to ask what kind of module somebody handed over: bases of
     whole model libraries do that where they initialise weights."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from policyfix.flow.machine import State
 from policyfix.flow.run import Run
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Project, Symbol
 from policyfix.record import record
+from policyfix.remembered import remembered
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
     TENSORDICTS,
@@ -114,7 +114,7 @@ def functions_of(module: Module) -> list[ir.FunctionFacts]:
     return [*facts.functions, *methods, *([] if script is None else [script])]
 
 
-@cache
+@remembered
 def script_of(module: Module) -> ir.FunctionFacts | None:
     """The module's own statements, as a function without parameters."""
     body = module.facts.script
@@ -124,7 +124,7 @@ def script_of(module: Module) -> ir.FunctionFacts | None:
     return ir.FunctionFacts("<module>", "<module>", (), (), body, first)
 
 
-@cache
+@remembered
 def _names_in(function: ir.FunctionFacts) -> Counter[str]:
     """How often a function speaks of each name."""
     return Counter(node.id for node in function.nodes if isinstance(node, ir.Name))
@@ -515,7 +515,7 @@ class Program(Run):
 _WRITING = frozenset("update set copy fill zero add mul clamp".split())
 
 
-@cache
+@remembered
 def writes_to_rows(function: ir.FunctionFacts) -> bool:
     """Whether a function calls a method on what an index gives that may write into it."""
     return any(

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
+from policyfix.remembered import remembered
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
 from policyfix.subjects.policy import policy_of
@@ -66,7 +66,7 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
                 )
 
     @staticmethod
-    @lru_cache(maxsize=64)  # configs share components
+    @remembered  # configs share components
     def _at_fault(policy: PolicyClass, is_policy: bool) -> Place | None:
         """Where the loss of a policy or component stands, if all weights in it are cut from the graph."""
         method = policy.contract.l2_method
