@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import libcst as cst
-
 from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
@@ -222,9 +220,9 @@ def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
     try:
         text = apply(source.text, [*edits, *tree.unused_imports(edits)])
         data = text.encode(source.encoding)
-    except cst.ParserSyntaxError as error:
+    except SyntaxError as error:
         raise RewriteError(
-            f"{source.path}: a fix would leave line {error.raw_line} no valid Python, so nothing is written"
+            f"{source.path}: a fix would leave line {error.lineno} no valid Python, so nothing is written"
         ) from error
     except UnicodeEncodeError as error:
         raise RewriteError(
