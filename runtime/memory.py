@@ -90,8 +90,9 @@ def episode_starts(td: TensorDictBase, batch_size: int, steps: int, mode: Mode =
             raise ValueError(
                 f"{key} must have one entry per step, [B, T] = {[batch_size, steps]}, got {list(flags.shape)}"
             )
-        resets = flags.bool() if resets is None else torch.logical_or(resets, flags.reshape(resets.shape))
-    return None if resets is None else resets.reshape(batch_size, steps)
+        flags = flags.reshape(batch_size, steps)
+        resets = flags if resets is None else torch.logical_or(resets, flags)
+    return None if resets is None else resets.bool()
 
 
 class StateStore(nn.Module):
@@ -144,34 +145,42 @@ class StateStore(nn.Module):
         self.group_rows = torch.zeros(memory_slots, dtype=torch.int64)
         self.states = torch.zeros(memory_slots, parts, num_layers, 0, hidden_size)
 
-    def recall(self, td: TensorDictBase, batch_size: int) -> State:
-        """The state of the group that `td` comes from.
+    def recall(self, td: TensorDictBase, batch_size: int, erased: Tensor | None = None) -> State:
+        """The state of the group that `td` comes from, zero in the rows where `erased` bool `[B]` is true.
 
         Zeros for a group that is new, or whose batch size has changed: other rows are other environments.
         """
         if batch_size > self.states.shape[3]:  # larger than every batch stored so far
             return self.zeros(batch_size)
-        group = self._group(td)
         if is_at_hand(self.states):
-            index, rows = self._locate_on_host(group)
+            index, rows = self._locate_on_host(self._group_on_host(td))
             if rows != batch_size:
                 return self.zeros(batch_size)
-            return self.states[index, :, :, :rows].clone().unbind()
-        slot, fitness = self._locate(group)
-        kept = (fitness == 2) & (self.group_rows.index_select(0, slot) == batch_size)
-        return tuple(self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(~kept, 0.0).unbind())
+            known = self.states[index, :, :, :rows].clone()
+            # Few rows are written faster than a mask is applied.
+            if erased is not None and (few := erased.numpy().nonzero()[0]).size:
+                known.index_fill_(2, torch.from_numpy(few), 0.0)
+            return known.unbind()
+        slot, fitness = self._locate(self._group(td))
+        lost = (fitness < 2) | (self.group_rows.index_select(0, slot) != batch_size)
+        if erased is not None:
+            lost = (lost | erased).unsqueeze(1)
+        return tuple(self.states.index_select(0, slot)[0, :, :, :batch_size].masked_fill(lost, 0.0).unbind())
 
     def zeros(self, batch_size: int) -> State:
         """The state at the beginning of an episode."""
         shape = (self.num_layers, batch_size, self.hidden_size)
         return tuple(self.states.new_zeros(shape) for _ in range(self.states.shape[1]))
 
-    def initial(self, td: TensorDictBase, batch_size: int, *, training: bool) -> State:
-        """The state from which a forward over `td` starts, before the flags of its first step."""
+    def initial(
+        self, td: TensorDictBase, batch_size: int, resets: Tensor | None = None, *, training: bool
+    ) -> State:
+        """The state from which a forward over `td` starts, erased where `resets` `[B, T]` says so of the
+        first step."""
         unnamed = training and td.get(ENVIRONMENT_KEY, None) is None
         if unnamed and self.mode.training_leaves_memory:
             return self.zeros(batch_size)
-        return self.recall(td, batch_size)
+        return self.recall(td, batch_size, None if resets is None else resets[:, 0])
 
     def resets(self, td: TensorDictBase, batch_size: int, steps: int, *, training: bool) -> Tensor | None:
         """Bool `[B, T]`: the steps before which a forward over `td` zeroes a row's state. None: nowhere."""
@@ -215,8 +224,10 @@ class StateStore(nn.Module):
         batch_first = bool(getattr(lstm, "batch_first", True))
         sequences = inputs if batch_first else inputs.transpose(0, 1)
         batch_size, steps = sequences.shape[:2]
-        start = self.initial(td, batch_size, training=training) if state is None else state
         resets = self.resets(td, batch_size, steps, training=training)
+        start = self.initial(td, batch_size, resets, training=training) if state is None else state
+        if state is None and steps == 1:
+            resets = None
         outputs, end = run_core(lstm, sequences, start, resets)
         if state is None:
             self.keep(td, end, training=training)
@@ -229,7 +240,7 @@ class StateStore(nn.Module):
         Raises RuntimeError when more than `memory_slots` groups are alive on an accelerator (there as a
         device-side assertion, which reports at the next synchronisation).
         """
-        self._write(self._group(td), state)
+        self._write(self._group_on_host(td) if is_at_hand(self.states) else self._group(td), state)
 
     def has_memory(self) -> bool:
         """True: the policy that owns a store is recurrent."""
@@ -266,7 +277,9 @@ class StateStore(nn.Module):
         self.reset_memory()
         self._allocate(max(len(memory), self.states.shape[0]), self.states.shape[3])
         for group, state in memory.items():
-            self._write(torch.tensor([group], device=self.group_ids.device), tuple(state))
+            at_hand = is_at_hand(self.states)
+            name = int(group) if at_hand else torch.tensor([group], device=self.group_ids.device)
+            self._write(name, tuple(state))
 
     @torch.no_grad()
     def reset_memory(self) -> None:
@@ -285,32 +298,37 @@ class StateStore(nn.Module):
             return self.group_ids.new_zeros(1)
         return ids.reshape(-1)[:1].to(self.group_ids)
 
+    @staticmethod
+    def _group_on_host(td: TensorDictBase) -> int:
+        ids: Tensor | None = td.get(ENVIRONMENT_KEY, None)
+        return 0 if ids is None else int(ids.cpu().numpy().flat[0])
+
     def _locate(self, group: Tensor) -> tuple[Tensor, Tensor]:
         """The best slot `[1]` for a group, and how good it is `[1]`: 2 its own, 1 free, 0 another group's."""
         used = self.group_rows > 0
         fitness, slot = torch.where(self.group_ids == group, 1 + used, ~used).max(dim=0, keepdim=True)
         return slot, fitness
 
-    def _locate_on_host(self, group: Tensor) -> tuple[int, int]:
+    def _locate_on_host(self, group: int) -> tuple[int, int]:
         """The slot of a group in a store at hand, and its rows; a free slot and 0 for a group that is new.
 
         Where none is free, the slot behind the last.
         """
         rows = self.group_rows.tolist()
-        used = {id_: slot for slot, id_ in enumerate(self.group_ids.tolist()) if rows[slot]}
-        slot = used.get(group.numpy()[0])
-        if slot is not None:
-            return slot, rows[slot]
+        for slot, id_ in enumerate(self.group_ids.tolist()):
+            if id_ == group and rows[slot]:
+                return slot, rows[slot]
         return rows.index(0) if 0 in rows else len(rows), 0
 
-    def _write(self, group: Tensor, state: State) -> None:
+    def _write(self, group: Tensor | int, state: State) -> None:
+        """Store the state of a group: an integer where the store is at hand, else `[1]`."""
         rows = state[0].shape[1]
         slots, room = self.states.shape[0], self.states.shape[3]
-        if is_at_hand(self.states):
+        if isinstance(group, int):
             index, known = self._locate_on_host(group)
             self._allocate(slots * 2 if index == slots else slots, max(rows, room))
             if rows != known:
-                self.group_ids[index], self.group_rows[index] = group[0], rows
+                self.group_ids[index], self.group_rows[index] = group, rows
             for kept, part in zip(self.states[index, :, :, :rows].unbind(), state, strict=True):
                 kept.copy_(part)
             return

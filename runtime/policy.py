@@ -33,12 +33,17 @@ def write_stamps(td: TensorDictBase) -> None:
             f"stamps need a TensorDict of batch size [B] or [B, T], got {list(td.batch_size)}; "
             "call write_stamps before flattening"
         )
-    batch_size, steps = td.batch_size if td.batch_dims == 2 else (td.batch_size[0], 1)
     device = td.device
     if device is None:
         device = next((leaf.device for leaf in td.values(True, True)), None)
-    td["bptt"] = torch.full(td.batch_size, steps, dtype=torch.int64, device=device)
-    td["batch"] = torch.full(td.batch_size, batch_size, dtype=torch.int64, device=device)
+    _write_stamps(td, td.batch_size, device)
+
+
+def _write_stamps(td: TensorDictBase, shape: torch.Size, device: torch.device | None) -> None:
+    """`write_stamps` of a TensorDict of batch size `shape`, `[B]` or `[B, T]`, whose device is known."""
+    batch_size, steps = shape if len(shape) == 2 else (shape[0], 1)
+    td["bptt"] = torch.full(shape, steps, dtype=torch.int64, device=device)
+    td["batch"] = torch.full(shape, batch_size, dtype=torch.int64, device=device)
 
 
 def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel: int = 3) -> None:
@@ -251,7 +256,7 @@ class RecurrentPolicy(nn.Module):
     def _step(
         self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
     ) -> TensorDictBase:
-        write_stamps(td)
+        _write_stamps(td, observations.shape[:1], observations.device)
         log_probs, value = self._decode(self._unroll(td, observations, state, training=False))
         index = codec.sample_index(log_probs)
         td["actions"] = self._convert_logit_index_to_action(index).to(torch.int32)
@@ -288,13 +293,15 @@ class RecurrentPolicy(nn.Module):
         """Outputs of the core `[B*T, H]`, for `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
-        start = self.memory.initial(td, batch_size, training=training) if given is None else given
         resets = self.memory.resets(td, batch_size, steps, training=training)
+        start = self.memory.initial(td, batch_size, resets, training=training) if given is None else given
+        erased = given is None and steps == 1
 
         named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
         features = self._encode(observations, named if state is None else state)
         sequences = features.view(batch_size, steps, -1)
-        hidden, end = run_core(self._modules[self._core_name], sequences, start, resets)  # type: ignore[arg-type]
+        core: Any = self._modules[self._core_name]
+        hidden, end = run_core(core, sequences, start, None if erased else resets)
         if given is not None and state is not None:
             state.update(zip(self.state_names, (part.detach() for part in end), strict=True))
         else:

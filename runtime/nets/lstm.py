@@ -94,7 +94,7 @@ def masked_lstm(
         return outputs.transpose(0, 1), (h, c)
     if resets is not None:
         h, c = _erase((h, c), resets[:, 0])
-    later = None if resets is None else resets[:, 1:].transpose(0, 1)
+    later = None if resets is None or len(sequence) == 1 else resets[:, 1:].transpose(0, 1)
     if len(sequence) == 1:
         outputs, h, c = _single(lstm, sequence, h, c)
     elif later is None:
@@ -125,7 +125,10 @@ def check_shapes(core: nn.RNNBase, inputs: Tensor, state: tuple[Tensor, ...], re
 def _layer_weights(lstm: nn.RNNBase, layer: int) -> list[Tensor]:
     """W_ih, W_hh and, with bias, b_ih, b_hh. Read by name, so that parametrised weights count too."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if lstm.bias else 2]
-    return [getattr(lstm, f"{name}_l{layer}") for name in names]
+    # An attribute of a module is found by way of an exception, which a rollout step would feel.
+    own = lstm._parameters
+    full_names = [f"{name}_l{layer}" for name in names]
+    return [own[name] if name in own else getattr(lstm, name) for name in full_names]
 
 
 def _fused(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -150,22 +153,29 @@ def _single(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[T
         or torch.is_autocast_enabled("cpu")
     ):
         return _fused(lstm, sequence, h, c)
-    size = lstm.hidden_size
-    after_h, after_c = torch.empty_like(h), torch.empty_like(c)
-    # In parts whose gates stay in the cache: whole, they are memory that the system gives anew.
-    for first in range(0, sequence.shape[1], _ROWS):
-        rows = slice(first, first + _ROWS)
-        outputs = sequence[0, rows]
-        for layer in range(lstm.num_layers):
-            weight_ih, weight_hh, *biases = _layer_weights(lstm, layer)
-            gates = F.linear(outputs, weight_ih, biases[0] + biases[1] if biases else None)
-            gates.addmm_(h[layer, rows], weight_hh.t())
-            # tanh(x) = 1 - 2 sigmoid(-2 x), which takes half the time of torch's tanh.
-            gates[:, 2 * size : 3 * size].mul_(-2)
-            i, f, g, o = gates.sigmoid_().chunk(4, dim=1)
-            next_c = torch.addcmul(i, f, c[layer, rows], out=after_c[layer, rows]).addcmul_(i, g, value=-2)
-            outputs = torch.addcmul(o, o, (-2 * next_c).sigmoid_(), value=-2, out=after_h[layer, rows])
-    return after_h[-1:], after_h, after_c
+    layers = [_layer_weights(lstm, layer) for layer in range(lstm.num_layers)]
+    states = (h, c, torch.empty_like(h), torch.empty_like(c))
+    if sequence.shape[1] <= _ROWS:
+        _step(layers, sequence[0], *states)
+    else:
+        # In parts whose gates stay in the cache: whole, they are memory that the system gives anew.
+        split = (part.split(_ROWS, dim=-2) for part in (sequence[0], *states))
+        for parts in zip(*split, strict=True):
+            _step(layers, *parts)
+    return states[2][-1:], states[2], states[3]
+
+
+def _step(layers: list[list[Tensor]], outputs: Tensor, *states: Tensor) -> None:
+    """One step on `[B, I]`; `states` are h and c, each `[L, B, H]`, and what takes the new ones."""
+    parts = zip(layers, *(state.unbind() for state in states), strict=True)
+    for (weight_ih, weight_hh, *biases), h, c, next_h, next_c in parts:
+        gates = F.linear(outputs, weight_ih, biases[0] + biases[1] if biases else None)
+        i, f, g, o = gates.addmm_(h, weight_hh.t()).chunk(4, dim=1)
+        # tanh(x) = 1 - 2 sigmoid(-2 x), which takes half the time of torch's tanh.
+        g.mul_(-2)
+        gates.sigmoid_()
+        torch.addcmul(i, f, c, out=next_c).addcmul_(i, g, value=-2)
+        outputs = torch.addcmul(o, o, (-2 * next_c).sigmoid_(), value=-2, out=next_h)
 
 
 def _erase(state: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
@@ -176,8 +186,7 @@ def _erase(state: tuple[Tensor, ...], rows: Tensor) -> tuple[Tensor, ...]:
     erased = np.flatnonzero(rows.numpy())
     if not erased.size:
         return state
-    index = torch.from_numpy(erased)
-    return tuple(part.index_fill(1, index, 0.0) for part in state)
+    return torch.stack(state).index_fill_(2, torch.from_numpy(erased), 0.0).unbind()
 
 
 def _layer_by_layer(

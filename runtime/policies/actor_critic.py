@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modes import Mode
+from ..nets.at_hand import is_at_hand
 from ..nets.embeddings import ActionEmbedding
 from ..nets.heads import BilinearHead
 from ..nets.initialisation import initialise_layer_
@@ -28,8 +29,13 @@ class EncoderAndHeads(nn.Module):
 
     def encode_observations(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
-        features: Tensor = self.encoder(observations)
-        return features
+        if torch.is_grad_enabled() or not is_at_hand(observations):
+            features: Tensor = self.encoder(observations)
+            return features
+        # An operator begins sooner in inference mode; a copy made outside is a tensor like any other.
+        with torch.inference_mode():
+            features = self.encoder(observations)
+        return features.clone()
 
     def decode_actions(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Logits `[N, A]` and value `[N, 1]` of the core's outputs `[N, H]`."""

@@ -142,7 +142,9 @@ def _mean_log_prob(log_probs: Tensor, chosen: Tensor) -> Tensor:
 class _NoMemory(StateStore):
     """In place of the memory of a policy that has none: every forward starts from zero, nothing is kept."""
 
-    def initial(self, td: TensorDictBase, batch_size: int, *, training: bool) -> State:
+    def initial(
+        self, td: TensorDictBase, batch_size: int, resets: Tensor | None = None, *, training: bool
+    ) -> State:
         """Zeros."""
         return self.zeros(batch_size)
 
