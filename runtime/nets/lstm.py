@@ -12,6 +12,9 @@ Four ways lead to the same numbers:
 None of them reads a value back from an accelerator.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -126,7 +129,7 @@ def _layer_weights(lstm: nn.RNNBase, layer: int) -> list[Tensor]:
     """W_ih, W_hh and, with bias, b_ih, b_hh. Read by name, so that parametrised weights count too."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if lstm.bias else 2]
     # An attribute of a module is found by way of an exception, which a rollout step would feel.
-    own = lstm._parameters
+    own: Mapping[str, Any] = lstm._parameters
     full_names = [f"{name}_l{layer}" for name in names]
     return [own[name] if name in own else getattr(lstm, name) for name in full_names]
 
@@ -159,7 +162,7 @@ def _single(lstm: nn.RNNBase, sequence: Tensor, h: Tensor, c: Tensor) -> tuple[T
         _step(layers, sequence[0], *states)
     else:
         # In parts whose gates stay in the cache: whole, they are memory that the system gives anew.
-        split = (part.split(_ROWS, dim=-2) for part in (sequence[0], *states))
+        split = (torch.split(part, _ROWS, dim=-2) for part in (sequence[0], *states))
         for parts in zip(*split, strict=True):
             _step(layers, *parts)
     return states[2][-1:], states[2], states[3]
