@@ -655,7 +655,7 @@ def trainers(module: Module, contract: Contract) -> tuple[Trainer, ...]:
 
 def is_stamped_in_training(cls: LinkedClass, contract: Contract) -> bool:
     """Whether the project has a trainer of such a policy that stamps what it trains on, itself or by a
-    function made for that. Its file, or one that this imports, names the class or a base of it."""
+    function made for that. Its file, or one that it gets to by two imports, names the class or a base."""
     project = cls.module.project
     stamping = {
         (path.stem, function.name)
@@ -671,7 +671,18 @@ def is_stamped_in_training(cls: LinkedClass, contract: Contract) -> bool:
         trainer.stamps_training
         for path in dict.fromkeys([*project.stamping_files, *importing])
         if (module := project.module(path)) is not None
-        and any(project.mentions(each, names) for each in (path, *module.imported_files()))
+        and any(project.mentions(each, names) for each in _reached(module))
         for trainer in trainers(module, contract)
         if trainer.may_stamp(helpers)
     )
+
+
+def _reached(module: Module) -> Iterator[Path]:
+    """The file of a module, those that it imports, and those that these do: a trainer often gets its policy
+    by way of a factory, which imports a package of policies."""
+    yield Path(module.path)
+    imported = list(dict.fromkeys(module.imported_files()))
+    yield from imported
+    for path in imported:
+        further = module.project.module(path)
+        yield from () if further is None else further.imported_files()

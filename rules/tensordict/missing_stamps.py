@@ -14,9 +14,9 @@ class MissingStamps(Rule[PolicyClass]):
     Reports a contract policy that drives a recurrent core and whose forward writes one of the contract's
     stamps nowhere: not itself, nor in a helper, a mixin, a base class or a net that gets the TensorDict.
     Silent where a trainer stamps the TensorDict itself before it has the policy evaluate given actions. It
-    may stand in any file of the repository, given or not, that names the class or a base of it, or that
-    imports from one that does. A function that would stamp is not enough: what it stamps must be handed to a
-    policy.
+    may stand in any file of the repository, given or not, that names the class or a base of it, or that gets
+    to one that does by two imports. A function that would stamp is not enough: what it stamps must be handed
+    to a policy.
 
     ## Why it matters
     The stamps say how the flattened rows are to be folded back: `bptt` time steps for each of `batch` rows.

@@ -1,0 +1,5 @@
+from policies import POLICIES
+
+
+def build(name, env):
+    return POLICIES[name](env)

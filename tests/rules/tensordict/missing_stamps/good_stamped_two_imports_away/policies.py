@@ -1,0 +1,5 @@
+"""The policies that there are."""
+
+from policy import Gleaner
+
+POLICIES = {"gleaner": Gleaner}
