@@ -14,6 +14,7 @@ import libcst as cst
 from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 
 from policyfix.record import record
+from policyfix.remembered import remembered
 from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
@@ -51,6 +52,12 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
         pieces += [text[position : edit.start], edit.text]
         position = edit.end
     return "".join([*pieces, text[position:]])
+
+
+@remembered
+def tree_of(source: Source) -> SourceTree:
+    """The tree of a source: what fixes there are, and what they change, is asked one after the other."""
+    return SourceTree(source)
 
 
 class SourceTree:

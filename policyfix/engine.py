@@ -263,9 +263,9 @@ class _Hearing:
         """Each finding with the fix that a codemod offers for it, or why none does."""
         if not findings or not self.with_fixes:
             return findings
-        from policyfix.codemod import Refusal, SourceTree, plan  # needs libcst
+        from policyfix.codemod import Refusal, plan  # needs libcst
+        from policyfix.edits import tree_of
 
-        trees: dict[str, SourceTree] = {}
         offered: list[Finding] = []
         for finding in findings:
             if finding.elsewhere is not None:
@@ -281,9 +281,7 @@ class _Hearing:
                 offered.append(finding.offered(None, "the file is generated: mend what generates it"))
                 continue
             try:
-                if finding.path not in trees:
-                    trees[finding.path] = SourceTree(source)
-                outcome = plan(finding, self._subject(finding), trees[finding.path])
+                outcome = plan(finding, self._subject(finding), tree_of(source))
             except Exception as error:  # the finding stands, mended or not
                 if Path(finding.path).absolute() not in self.reader.problems:
                     self._fail(f"the fix of {finding.code}", finding.path, finding.line, error)

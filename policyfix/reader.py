@@ -44,12 +44,25 @@ class Reader:
         self._has_learnt = False  # what the index does not hold yet
         self._entries: dict[Path, _Entry | None] = {}
         self._sources: dict[Path, sources.Source | None] = {}
+        self._facts: dict[Path, ir.ModuleFacts | None] = {}
+        self._proved: set[Path] = set()
         self._unproved: list[Path] = []
         self._to_prove: Queue[Path] | None = None
         self._proof: Aside[dict[Path, Problem]] | None = None
         self.problems: dict[Path, Problem] = {}
         self.asked: set[str] = set()
         self.followed: set[Path] = set()  # files of which more was asked than their headers
+
+    def after(self, overlay: Mapping[Path, sources.Source]) -> Reader:
+        """A reader of the same files, of which some have other contents now. It knows what the rest say."""
+        reader = Reader(self.contract, dict(overlay))
+        known = {path for path in self._sources if overlay.get(path) is self.overlay.get(path)}
+        reader._sources = {path: self._sources[path] for path in known}
+        reader._entries = {path: entry for path, entry in self._entries.items() if path in known}
+        reader._facts = {path: facts for path, facts in self._facts.items() if path in known}
+        reader._proved = self._proved & known
+        reader.problems = {path: said for path, said in self.problems.items() if path in known}
+        return reader
 
     def source(self, path: Path) -> sources.Source | None:
         path = path.absolute()
@@ -114,6 +127,11 @@ class Reader:
 
     def facts(self, path: Path) -> ir.ModuleFacts | None:
         self.followed.add(path)
+        if path not in self._facts:
+            self._facts[path] = self._learnt(path)
+        return self._facts[path]
+
+    def _learnt(self, path: Path) -> ir.ModuleFacts | None:
         source = self.source(path)
         if source is None:
             return None
@@ -170,6 +188,8 @@ class Reader:
         return not self.problems
 
     def _is_proved(self, path: Path) -> bool:
+        if path in self._proved:
+            return True
         entry = self._index.get(str(path))
         return entry is not None and entry.is_python and entry.stat == stat(path)
 
@@ -190,6 +210,7 @@ class Reader:
         self.problems |= self._judge(self._to_prove)
         if self._proof is not None:
             self.problems |= self._proof.result()
+        self._proved.update(path for path in self._unproved if path not in self.problems)
         if self._cache is None:
             return
         for path in self._unproved:

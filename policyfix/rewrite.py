@@ -17,7 +17,7 @@ from typing import Any
 from policyfix import engine, sources
 from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
-from policyfix.edits import Edit, SourceTree, apply
+from policyfix.edits import Edit, SourceTree, apply, tree_of
 from policyfix.finding import Finding, Result, Tier
 from policyfix.reader import Reader
 from policyfix.record import record
@@ -122,7 +122,8 @@ def rewrite(
     overlay: dict[Path, sources.Source] = {}
     originals: dict[Path, tuple[str, bytes]] = {}
     check = partial(engine.check, list(paths), contract, rules, walk=walk, screen=screen)
-    result = check()
+    reader = Reader(contract)
+    result = check(reader=reader)
     first = {_key(f) for f in result.findings}
     outcome = Rewrite()
     for _ in range(MAX_PASSES):
@@ -134,12 +135,13 @@ def rewrite(
             path = Path(name).absolute()
             source = overlay.get(path) or _read(path)
             originals.setdefault(path, (name, source.data))
-            tree = SourceTree(source)
+            tree = tree_of(source)
             here = _choose(findings, result, tree)
             taken += here
             overlay[path] = _edited(tree, here)
         before = result
-        result = check(reader=Reader(contract, overlay))
+        reader = reader.after(overlay)
+        result = check(reader=reader)
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
         outcome.policies |= {key for key, s in before.subjects.items() if isinstance(s, PolicyClass)}
