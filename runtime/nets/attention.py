@@ -284,11 +284,12 @@ class LatentCrossAttention(nn.Module):
         for depth, layer in enumerate(cast("Iterable[_LatentLayer]", self.layers), start=1):
             if depth == len(self.layers) and self.use_cls_token:
                 latents = latents[:, :1]  # queries do not read one another: nobody asks for the others now
-            ask, tell = self._scale * layer.q_proj.weight, layer.attn_out_proj.weight
             if self._reads_tokens:
                 ask, tell = _circuit(
                     layer.q_proj, self.k_proj, self.v_proj, layer.attn_out_proj, self.num_heads
                 )
+            else:
+                ask, tell = self._scale * layer.q_proj.weight, layer.attn_out_proj.weight
             queries = F.linear(layer.norm1(latents), ask)
             read = memory.read(queries.expand(tokens.shape[0], -1, -1))
             if empty is not None:

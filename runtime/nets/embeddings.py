@@ -69,8 +69,9 @@ class FourierTokenEmbedding(_TokenEmbedding):
         projected token is a sum of three rows of a table. It can be differentiated once.
         """
         embeddings = self._attr_embeds.weight
-        # As `nn.Embedding` has it, what stands for no feature is not trained.
-        embeddings = torch.cat([embeddings[:PADDING], embeddings[PADDING:].detach()])
+        if torch.is_grad_enabled():
+            # As `nn.Embedding` has it, what stands for no feature is not trained.
+            embeddings = torch.cat([embeddings[:PADDING], embeddings[PADDING:].detach()])
         places = _kept_fourier_features(tuple(self.frequencies.tolist()))
         parts = (embeddings, places, embeddings.new_ones(1, 1))
         # A row for each feature, each place, and the value 1.
