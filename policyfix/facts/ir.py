@@ -409,6 +409,30 @@ def nodes(tree: object) -> Iterator[object]:
                 todo.append(getattr(node, name))
 
 
+def bound(node: object) -> frozenset[str]:
+    """The names that a statement, or a walrus, gives another value or, as in `x[i] = v`, other contents."""
+    match node:
+        case Assign(targets=targets):
+            pass
+        case AugAssign(target=target) | Loop(target=target) | Walrus(target=target):
+            targets = () if target is None else (target,)
+        case With(items=items):
+            targets = tuple(target for _, target in items if target is not None)
+        case _:
+            return frozenset()
+    found: set[str] = set()
+    todo = list(targets)
+    while todo:
+        match todo.pop():
+            case Name(id=name):
+                found.add(name)
+            case Sequence(items=parts):
+                todo += parts
+            case Starred(value=inner) | Subscript(value=inner) | Attribute(value=inner):
+                todo.append(inner)
+    return frozenset(found)
+
+
 @remembered
 def _spoken(tree: object) -> tuple[frozenset[str], frozenset[str]]:
     """The names and the strings of a class, a function or a tuple of statements."""

@@ -10,7 +10,20 @@ from policyfix.record import record
 from policyfix.remembered import remembered
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
-from policyfix.values import Const, Group, Ref, Term, Thing, Value, keywords, options, parts, positional, walk
+from policyfix.values import (
+    Const,
+    Group,
+    Method,
+    Ref,
+    Term,
+    Thing,
+    Value,
+    keywords,
+    options,
+    parts,
+    positional,
+    walk,
+)
 
 INIT = "torch.nn.init."
 _OF_A_MODULE = frozenset(
@@ -156,21 +169,33 @@ def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
     return found
 
 
+def holds(policy: PolicyClass, module: Value, layer: Value, order: int) -> bool:
+    """Whether a module of the project holds a layer at a moment of its construction, at any depth."""
+    return any(isinstance(o, Thing) and layer in _layers(policy, o, order) for o in options(module))
+
+
 def undone(policy: PolicyClass) -> Iterator[tuple[Initialisation, Initialisation]]:
-    """Initialisations of single layers with a number of their own, each with a later loop over the parameters
-    of a module that holds the layer, which gives it another number."""
+    """Initialisations of single layers with a number of their own, each with the last loop after it over the
+    parameters of a module that holds the layer, where that gives it another number; none where a state is
+    loaded into such a module after the loop."""
     called = [c for c in policy.building.of(Called) if c.name.startswith(INIT) and c.arguments]
     loops = [call for call in called if _is_loop(call.arguments[0])]
+    loads = [
+        (event.callee.receiver, event.order)
+        for event in policy.building.of(Unfollowed)
+        if isinstance(event.callee, Method) and event.callee.name == "load_state_dict"
+    ]
     for one in map(_of, called):
-        layer = _layer_of(one.target)
+        layer = layer_of(one.target)
         if layer is None or one.number is None:
             continue
-        last = max(call.order for call in called if _layer_of(call.arguments[0]) is layer)
-        for call in loops:
+        last = max(call.order for call in called if layer_of(call.arguments[0]) is layer)
+        for call in reversed(loops):
             loop = _of(call)
-            other = loop.function == one.function and loop.number not in (None, one.number)
-            if other and call.order > last and _reaches(policy, call, layer):
-                yield one, loop
+            if loop.function == one.function and loop.order > last and _reaches(policy, call, layer):
+                loaded = any(order > loop.order and holds(policy, net, layer, order) for net, order in loads)
+                if loop.number not in (None, one.number) and not loaded:
+                    yield one, loop
                 break
 
 
@@ -179,7 +204,7 @@ def _is_loop(target: Value) -> bool:
     return any(isinstance(part, Term) and part.op in _OF_A_MODULE for part in walk(target))
 
 
-def _layer_of(target: Value) -> Term | None:
+def layer_of(target: Value) -> Term | None:
     """The layer, where a value is `layer.weight` or `layer.bias`."""
     if isinstance(target, Term) and target.op in (".weight", ".bias"):
         layer = target.args[0]

@@ -13,7 +13,8 @@ class ReinitialisedPolicy(Rule[PolicyClass]):
     ## What it does
     Reports a contract policy with layers that were initialised with a number of their own (a gain of 0.01 for
     an action head, say), and a later loop over all parameters, in its constructor or a base's, that gives
-    them another. Silent where the layers are initialised once more after the loop.
+    them another. Silent where the layers are initialised once more after the loop, or a state is loaded into
+    the net.
 
     ## Why it matters
     The gains that the net declares are not the ones that it has. An action head that was meant to start close
@@ -37,7 +38,9 @@ class ReinitialisedPolicy(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    Unsafe: the weights start as declared, which is not how they started so far.
+    Unsafe: the weights start as declared, which is not how they started so far. Where the class is not
+    migrated, the weights of the net are copied before the base's constructor and loaded back after it. None
+    where the loop is the class's own, or the net is not an argument that the base keeps.
 
     ## Source
     PufferLib's `LSTMWrapper` initialises every parameter of the policy that it wraps; Metta-AI/metta at
