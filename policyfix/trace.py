@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -56,7 +57,8 @@ class Store:
 
 @record(eq=False)
 class InPlace:
-    """A tensor overwritten in place; `mask` is the index of a subscript store."""
+    """A tensor overwritten in place; `mask` is the index of a subscript store, `names` what the names of the
+    function stand for."""
 
     target: Value
     mask: Value | None
@@ -64,6 +66,7 @@ class InPlace:
     how: str  # "subscript", "method", "augmented"
     place: Place
     order: int
+    names: Mapping[str, Value]
     operation: str = ""  # `clamp_`, `copy_`; "data" for `x.data = value`
     arguments: tuple[Value, ...] = ()  # of the operation, without the target
     tracked: bool = True  # autograd records
@@ -136,7 +139,8 @@ class Escape:
 class Called:
     """A call of a library's function, of a builtin or of a tensor's method.
 
-    `guards` are the undecided tests that it runs under, and the devices that it makes tensors on."""
+    `guards` are the undecided tests that it runs under, and the devices that it makes tensors on. `names`
+    says what the names of the function stand for, where the call may wait for the device."""
 
     name: str  # "torch.zeros", "int"; ".item" for a method, whose first argument is the receiver
     arguments: tuple[Value, ...]  # a keyword one is the term `=name`
@@ -144,6 +148,7 @@ class Called:
     guards: tuple[Value, ...]
     place: Place
     order: int
+    names: Mapping[str, Value]
 
 
 @record(eq=False)
@@ -226,6 +231,9 @@ class CopyWrite:
     place: Place
     order: int
 
+
+# Calls by which the host may wait for what a tensor holds.
+WAITING = frozenset({".item", ".tolist", ".numpy", ".cpu", "bool", "int", "float"})
 
 E = TypeVar("E", bound="Event")
 

@@ -11,7 +11,7 @@ from policyfix.heap import Heap
 from policyfix.project import LinkedClass, Module, Symbol
 from policyfix.remembered import remembered
 from policyfix.shapes import Shapes
-from policyfix.trace import Called, Escape, Event, InPlace, KeyWrite, Place, Trace, Unfollowed
+from policyfix.trace import WAITING, Called, Escape, Event, InPlace, KeyWrite, Place, Trace, Unfollowed
 from policyfix.values import NONE, Const, Ref, Term, Thing, Unknown, Value, either, forget, options
 
 Kind = tuple[LinkedClass, tuple[str, ...]]  # of objects: the class, and the attributes that they have
@@ -227,12 +227,14 @@ class Machine:
     ) -> None:
         """Records that a tensor is overwritten in place."""
         tracked = self._no_grad == 0
-        place, order = self._place(span), self._tick()
-        self._record(InPlace(target, mask, value, how, place, order, operation, tuple(arguments), tracked))
+        place, order, names = self._place(span), self._tick(), dict(self._state.names)
+        given = tuple(arguments)
+        self._record(InPlace(target, mask, value, how, place, order, names, operation, given, tracked))
 
     def _called(self, name: str, arguments: Iterable[Value], result: Value, span: ir.Span) -> Value:
         guards = tuple(self._guards)
-        self._record(Called(name, tuple(arguments), result, guards, self._place(span), self._tick()))
+        names = dict(self._state.names) if name in WAITING else {}
+        self._record(Called(name, tuple(arguments), result, guards, self._place(span), self._tick(), names))
         return result
 
     @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import prod
 
 from policyfix.record import record
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import InPlace, Place
+from policyfix.trace import InPlace, KeyRead, Place
 from policyfix.values import (
     VIEWS,
     Const,
@@ -14,6 +15,7 @@ from policyfix.values import (
     Term,
     Value,
     comes_from,
+    is_tensordict,
     keyword,
     options,
     positional,
@@ -33,11 +35,15 @@ ROOM = {"rows": NIBBLE, "columns": NIBBLE, "attributes": BYTE, "coordinates": BY
 
 @record()
 class BoxWrite:
-    """A write into `box` at places that are computed, not written in the source."""
+    """A write of `value` into `box` at places that are computed, not written in the source: along `dim` where
+    the index is a flat one. `names`: what the function's own names stand for, where that is known."""
 
     place: Place
     box: Value
     index: Value
+    value: Value
+    dim: Value | None = None
+    names: Mapping[str, Value] | None = None
 
 
 def box_writes(policy: PolicyClass) -> Iterator[BoxWrite]:
@@ -45,14 +51,71 @@ def box_writes(policy: PolicyClass) -> Iterator[BoxWrite]:
     for trace in policy.traces:
         for write in trace.of(InPlace):
             if write.how == "subscript" and isinstance(write.mask, Group):
-                yield BoxWrite(write.place, write.target, write.mask)
+                yield BoxWrite(write.place, write.target, write.mask, write.value, None, write.names)
             elif write.operation.removesuffix("_") in _SCATTERING and len(write.arguments) > 1:
-                yield BoxWrite(write.place, write.target, write.arguments[1])
+                dim, index, *rest = write.arguments
+                value = rest[0] if rest else index
+                yield BoxWrite(write.place, write.target, index, value, dim, write.names)
     for term in policy.forward_terms:
         if term.op.removeprefix("torch.") in _SCATTERING and len(term.args) > 2:
             place = policy.made(term)
             if place is not None:
-                yield BoxWrite(place, term.args[0], term.args[2])
+                yield BoxWrite(place, term.args[0], term.args[2], term.args[-1])
+
+
+def unchecked(policy: PolicyClass) -> Iterator[tuple[BoxWrite, tuple[str, ...]]]:
+    """Writes into boxes with the parts of tokens that index them without ever being compared with a bound,
+    where the box is not known to have room for all that they can say."""
+    key = policy.contract.observation_key
+    reads = [e for trace in policy.traces for e in trace.of(KeyRead) if e.key == key]
+    if not any(is_tensordict(read.tensordict) for read in reads):
+        return
+    checked: set[str] | None = None
+    for write in box_writes(policy):
+        parts = {name for name in quantities(write.index, key) if not _has_room(write, name, key)}
+        if parts:
+            checked = _checked(policy, key) if checked is None else checked
+            if missing := sorted(parts - checked, reverse=True):
+                yield write, tuple(missing)
+
+
+_BOUNDING = frozenset(
+    f"{prefix}{name}"
+    for name in (
+        "compare< compare<= compare> compare>= lt le gt ge less less_equal greater greater_equal clamp clip "
+        "clamp_ clip_ clamp_max minimum min isin bucketize remainder fmod one_hot"
+    ).split()
+    for prefix in ("", "torch.", "torch.nn.functional.")
+)
+
+
+def _checked(policy: PolicyClass, key: str) -> set[str]:
+    """The parts of a token that something compares with a bound, or clamps."""
+    found: set[str] = set()
+    for term in policy.forward_terms:
+        if term.op in _BOUNDING:
+            for part in term.args:
+                found |= quantities(part, key)
+    for trace in policy.traces:
+        for write in trace.of(InPlace):
+            if write.operation in _BOUNDING:
+                found |= quantities(write.target, key)
+    if "coordinates" in found and not {"rows", "columns"} & found:
+        found.discard("coordinates")  # the padding test `coords < 255` bounds neither half
+    return found
+
+
+def _has_room(write: BoxWrite, name: str, key: str) -> bool:
+    """Whether a box is known to have room for all that a part of a token can say."""
+    extent = sizes(write.box)
+    if extent is None:
+        return False
+    if isinstance(write.index, Group):
+        places = [i for i, item in enumerate(write.index.items) if name in quantities(item, key)]
+        return all(i < len(extent) and (extent[i] or 0) >= ROOM[name] for i in places)
+    named = prod(ROOM[n] for n in quantities(write.index, key))
+    inner = extent[1:]
+    return None not in inner and prod(s for s in inner if s is not None) >= named
 
 
 def quantities(value: Value, key: str) -> set[str]:
@@ -121,6 +184,12 @@ def _column(term: Term, key: str) -> int | None:
 
 def sizes(box: Value) -> list[int | None] | None:
     """The sizes of a tensor that was made in place; None for those that are not numbers in the source."""
+    found = extents(box)
+    return None if found is None else [_computed(item) for item in found]
+
+
+def extents(box: Value) -> tuple[Value, ...] | None:
+    """The sizes of a tensor that was made in place, as they were given."""
     if not isinstance(box, Term) or box.op not in ("torch.zeros", "new_zeros", "torch.full", "torch.empty"):
         return None
     shape = keyword(box, "size")
@@ -128,8 +197,7 @@ def sizes(box: Value) -> list[int | None] | None:
         given = positional(box.args)
         given = given[1:] if box.op == "new_zeros" else given
         shape = given[0] if given and isinstance(given[0], Group) else Group(tuple(given))
-    items = shape.items if isinstance(shape, Group) else ()
-    return [_computed(item) for item in items]
+    return shape.items if isinstance(shape, Group) else ()
 
 
 def _computed(size: Value) -> int | None:
