@@ -33,7 +33,8 @@ class HostSyncInForward(Rule[PolicyClass]):
     ```
 
     ## Fix safety
-    None: a number on the host has to come from somewhere else, mostly from the TensorDict's batch size.
+    Safe where the number is what forward itself filled a stamp with, and the function has a name for it: the
+    name takes its place. None elsewhere: the number comes from the trainer, or is computed on the device.
 
     ## Source
     PyTorch documentation, "CUDA semantics", asynchronous execution; Metta-AI/metta at 04185f82e9 waits three
