@@ -195,6 +195,8 @@ def _evidence(policy: PolicyClass) -> Iterator[str]:
     writes = {e.key for trace in policy.traces for e in trace.of(KeyWrite) if e.key in contract.outputs}
     yield f"forward takes a TensorDict: {'yes' if policy.takes_tensordict else 'no'}"
     yield f'reads td["{contract.observation_key}"]: {"yes" if contract.observation_key in reads else "no"}'
+    if contract.observation_key not in reads and policy.wants_observations:
+        yield f"its {contract.spec_method} names {contract.observation_key}"
     yield f"writes outputs of a policy: {', '.join(sorted(filter(None, writes))) or 'none'}"
     yield f"calls of a recurrent core over time: {len(policy.cores)}"
     if policy.is_open:

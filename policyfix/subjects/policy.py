@@ -148,11 +148,23 @@ class PolicyClass:
         if self.cls.inherits(self.contract.base) or self.is_listed:
             return True
         reads = {e.key for trace in self.traces for e in trace.of(KeyRead) if is_tensordict(e.tensordict)}
-        if self.contract.observation_key not in reads or not self.takes_tensordict:
+        if not self.takes_tensordict:
+            return False
+        if self.contract.observation_key not in reads and not self.wants_observations:
             return False
         written = [e for trace in self.traces for e in trace.of(KeyWrite) if e.key in self.contract.outputs]
         # Zeros are what a stand-in for tests writes: it is nobody's policy.
         return any(not is_fresh_state(e.value) for e in written)
+
+    @cached_property
+    def wants_observations(self) -> bool:
+        """Whether its experience spec names the observation, which its nets then read under a key of theirs."""
+        found = self.cls.find(self.contract.spec_method) if self.contract.spec_method else None
+        key = self.contract.observation_key
+        return found is not None and any(
+            (isinstance(node, ir.Argument) and node.keyword == key) or node == ir.Literal(key)
+            for node in found[0].nodes
+        )
 
     @cached_property
     def is_listed(self) -> bool:
