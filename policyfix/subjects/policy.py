@@ -158,7 +158,7 @@ class PolicyClass:
 
     @cached_property
     def wants_observations(self) -> bool:
-        """Whether its experience spec names the observation, which its nets then read under a key of theirs."""
+        """Whether its experience spec names the observation: its nets read it, under a key of theirs."""
         found = self.cls.find(self.contract.spec_method) if self.contract.spec_method else None
         key = self.contract.observation_key
         return found is not None and any(
