@@ -9,7 +9,13 @@ from hypothesis.extra import numpy as hnp
 from torch import Tensor
 
 from policyfix.runtime.modes import REFERENCE, SOUND
-from policyfix.runtime.nets.tokens import TokenBox, TokenSequence, TokenValues, normalisation_vector
+from policyfix.runtime.nets.tokens import (
+    TokenBox,
+    TokenSequence,
+    TokenValues,
+    longest_row,
+    normalisation_vector,
+)
 
 rows_of_tokens = hnp.arrays(
     np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 9), st.just(3)), elements=st.integers(0, 255)
@@ -193,3 +199,21 @@ def test_values_that_are_divided_already_stay_as_they_are() -> None:
     before = tokens.clone()
     assert TokenValues(torch.full((3,), 2.0))(tokens)[0, 0, 2] == 3.5
     assert torch.equal(tokens, before)
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "longest"),
+    [
+        ([[1, 2, 255, 255], [1, 255, 255, 255]], 2),
+        ([[255, 255, 7, 255], [1, 255, 255, 255]], 3),  # a token behind padding
+        ([[1, 2, 3, 254], [255, 255, 255, 255]], 4),
+        ([[255, 255, 255, 255]], 1),
+    ],
+)
+def test_longest_row_ends_behind_the_last_token_of_any_row(coordinates, longest) -> None:
+    tokens = torch.full((len(coordinates), 4, 3), 255, dtype=torch.uint8)
+    tokens[..., 0] = torch.tensor(coordinates, dtype=torch.uint8)
+    tokens[..., 1:] = torch.randint(256, tokens[..., 1:].shape, dtype=torch.uint8)
+    assert longest_row(tokens) == longest
+    assert longest_row(tokens.transpose(0, 1).contiguous().transpose(0, 1)) == longest
+    assert longest_row(tokens[:0]) == 1
