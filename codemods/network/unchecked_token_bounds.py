@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import libcst as cst
 
@@ -74,17 +75,18 @@ def _narrowed(
     used = [_uses(mask, code) for line, code in filter(None, map(_own, function.nodes)) if line >= start]
     if last.get(mask, 0) >= start or any(reads > gates for reads, gates in used):
         return Refusal(f"{mask} serves something else as well: give the write a mask of its own by hand")
-    ready = {n: v for n, v in names.items() if last.get(n, 0) < start and not isinstance(v, Either)}
+    made_of = _made_of(function, block, write.place.span.line)
+    ready = {n: v for n, v in names.items() if last.get(n, 0) < start and ir.Name(n) in made_of}
     bounds = _bounds(write, names[mask], key)
     found = []
     for part in missing:
         tensor, factors = bounds.get(part, (None, ()))
-        name = next((n for n, v in ready.items() if v is tensor), None)
+        name = _holder(tensor, ready)
         if name is None or not _is_by_token(tensor, key) or _changes(tensor, policy):
             return Refusal(
                 f"which name holds the {part}, and what bounds them, is not certain from the index"
             )
-        spelled = [_spelled(factor, ready, write, policy) for factor in factors]
+        spelled = [_spelled(factor, ready, made_of, write, policy) for factor in factors]
         if None in spelled:
             return Refusal(f"the size of the box that bounds the {part} has no name there")
         found.append((name, " * ".join(filter(None, spelled))))
@@ -215,26 +217,40 @@ def _addends(value: Value, key: str) -> Iterator[_Monomial]:
             yield (value, Counter(), 1) if parts else (None, Counter([value]), 1)
 
 
-def _spelled(size: Value, ready: Mapping[str, Value], write: BoxWrite, policy: PolicyClass) -> str | None:
-    """How the function around a write may spell a size: as a number, by a name, or as an attribute of its
-    instance that stays as it is."""
+def _holder(value: Value | None, held: Mapping[str, Value]) -> str | None:
+    """The name that holds a value; where that differs from path to path, only if no other name holds it too:
+    two of them need not go the same way."""
+    names = [name for name, other in held.items() if other is value]
+    differs = value is not None and any(isinstance(part, Either) for part in walk(value))
+    return names[0] if names and (len(names) == 1 or not differs) else None
+
+
+def _spelled(
+    size: Value,
+    ready: Mapping[str, Value],
+    made_of: frozenset[ir.Expr],
+    write: BoxWrite,
+    policy: PolicyClass,
+) -> str | None:
+    """How the function around a write spells a size of what it writes: as a number, by a name, or as an
+    attribute of its instance that stays as it is."""
     if isinstance(size, Const):
         return str(size.value) if type(size.value) is int else None
-    if not isinstance(size, Term):
-        return None
     assert write.place.function is not None
     assert write.names is not None
+    spellings = dict(ready)
     parameters = write.place.function.parameters
-    receiver = parameters[0].name if parameters else ""
-    thing = write.names.get(receiver)
-    spellings = [name for name, value in ready.items() if value is size]
+    thing = write.names.get(parameters[0].name) if parameters else None
     if isinstance(thing, Thing):
+        receiver = ir.Name(parameters[0].name)
         set_again = {s.attribute for t in policy.traces for s in t.of(Store) if s.thing is thing}
-        held = {name for name, value in policy.rollout.heap.of(thing).items() if value is size}
-        if size.op == "attribute" and size.args[0] is thing and isinstance(size.args[1], Const):
-            held.add(str(size.args[1].value))
-        spellings += [f"{receiver}.{name}" for name in sorted(held - set_again)]
-    return spellings[0] if spellings else None
+        held = dict(policy.rollout.heap.of(thing))
+        if isinstance(size, Term) and size.op == "attribute" and size.args[0] is thing:
+            held[str(cast("Const", size.args[1]).value)] = size
+        for name, value in held.items():
+            if name not in set_again and ir.Attribute(receiver, name) in made_of:
+                spellings[f"{receiver.id}.{name}"] = value
+    return _holder(size, spellings)
 
 
 # ---------------------------------------------------------------------------------------------- source
@@ -280,6 +296,22 @@ def _own(node: object) -> tuple[int, object] | None:
 
 
 _LAST = 1 << 62  # a line below all others, for what has none
+
+
+def _made_of(function: ir.FunctionFacts, block: tuple[ir.Stmt, ...], line: int) -> frozenset[ir.Expr]:
+    """The names and attributes that the statement of a line speaks of, itself and where such names come
+    from."""
+    found: set[ir.Expr] = set()
+    todo: list[object] = [
+        s for s in block if (span := getattr(s, "span", ir.NOWHERE)).line <= line <= span.end_line
+    ]
+    while todo:
+        for node in ir.nodes(todo.pop()):
+            if isinstance(node, (ir.Name, ir.Attribute)) and node not in found:
+                found.add(node)
+                if isinstance(node, ir.Name):
+                    todo += [n for n in function.nodes if isinstance(n, ir.Assign) and node.id in ir.bound(n)]
+    return frozenset(found)
 
 
 def _uses(mask: str, code: object) -> tuple[int, int]:

@@ -8,7 +8,19 @@ from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.tensors import is_hot
 from policyfix.trace import WAITING, Branch, Called, InPlace, KeyWrite, Trace
-from policyfix.values import Const, Either, Ref, Term, Value, comes_from, key_of, keyword, options, positional
+from policyfix.values import (
+    Const,
+    Either,
+    Ref,
+    Term,
+    Value,
+    comes_from,
+    either,
+    key_of,
+    keyword,
+    options,
+    positional,
+)
 
 _INTEGERS = frozenset(f"torch.{name}" for name in "long int64 int int32".split())
 _REFITTED = frozenset(
@@ -35,9 +47,11 @@ class KeepNumber(Codemod[PolicyClass]):
                     if isinstance(found, Refusal):
                         return found
                     names = [name for name in found if names is None or name in names]
-        node = tree.call_at(finding.line, finding.column, finding.end_line, finding.end_column)
-        if not names or node is None:
+        if not names:
             return Refusal(f"no name in {finding.symbol} holds the number that is fetched: hand it on")
+        node = tree.call_at(finding.line, finding.column, finding.end_line, finding.end_column)
+        if node is None:
+            return Refusal("the call is not found in the file")
         return self.fix(f"take {names[0]}, which the host knows", [tree.replace(node, names[0])])
 
 
@@ -67,11 +81,12 @@ def _names(fetched: Value, call: Called, trace: Trace, policy: PolicyClass) -> l
         return Refusal(f'td["{key}"] is written to in place')
     if not policy.shows_all_writes(trace):
         return Refusal(f'something that is not followed may write td["{key}"]')
-    held = [name for name in call.names if _is_bound(name, call)]
     numbers = [number for _, number in cases]
-    same = [name for name in held if all(call.names[name] is number for number in numbers)]
-    same = [name for name in same if not isinstance(call.names[name], Either)]
-    return same or [name for name in held if len(cases) == 2 and _follows(name, test, numbers, call, trace)]
+    sought = either(numbers)  # both, where two cases differ
+    held = [name for name, value in call.names.items() if value is sought and _is_bound(name, call)]
+    if isinstance(sought, Either):
+        return [name for name in held if _follows(name, test, numbers, call, trace)]
+    return held
 
 
 def _filled(write: KeyWrite) -> Value | None:

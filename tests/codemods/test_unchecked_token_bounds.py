@@ -143,6 +143,24 @@ def test_what_is_not_certain_is_left_with_a_reason(
     assert is_left(path, "PF502", reason)
 
 
+FALLING_BACK = """\
+self.width = env.obs_width if env.obs_width else 11
+        self.height = env.obs_height if env.obs_height else {}
+"""
+
+
+def test_a_size_that_differs_from_path_to_path_is_told_by_its_one_attribute(tmp_path: Path) -> None:
+    path = laid(tmp_path, FLAT, *GATED)
+    source = path.read_text()
+    line = "self.width, self.height = env.obs_width, env.obs_height\n"
+    assert line in source
+    path.write_text(source.replace(line, FALLING_BACK.format(9)))
+    assert f"        {BOTH}\n" in mended(path, "PF502")
+    alike = FALLING_BACK.format(11).replace("obs_height", "obs_width")
+    path.write_text(source.replace(line, alike))
+    assert is_left(path, "PF502", "has no name there")
+
+
 def test_a_long_line_becomes_two(tmp_path: Path) -> None:
     names = {
         "self.width": "self.observation_width_in_cells_of_the_grid",
