@@ -189,6 +189,16 @@ class LinkedClass:
         return any(self.module.resolve(d) == External("dataclasses.dataclass") for d in decorators)
 
     @cached_property
+    def is_abstract(self) -> bool:
+        """Whether the class leaves methods to its subclasses, so that nobody builds it."""
+        left = {f.name for cls in self.linked for f in cls.facts.functions if cls.leaves(f)}
+        return any((found := self.find(name)) is not None and found[1].leaves(found[0]) for name in left)
+
+    def leaves(self, function: ir.FunctionFacts) -> bool:
+        """Whether a method of the class is one that its subclasses must define."""
+        return any(self.module.resolve(d) == External("abc.abstractmethod") for d in function.decorators)
+
+    @cached_property
     def is_module(self) -> bool:
         """Whether the class reaches `nn.Module`."""
         return any(isinstance(c, External) and is_torch_module(c.name) for c in self.mro)
