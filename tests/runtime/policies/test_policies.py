@@ -51,6 +51,18 @@ def test_a_training_forward_equals_the_stepped_rollout(
     torch.testing.assert_close(out["value"].squeeze(-1), rollout["values"], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("name", policies.__all__)
+def test_features_encoded_without_gradient_serve_a_net_that_learns(name, world, observe) -> None:
+    agent = getattr(policies, name)(world(side=(14, 11)))  # a window that nothing is known of yet
+    tokens = observe(20)
+    with torch.no_grad():
+        features = agent.policy.encode_observations(tokens)
+    probe = torch.nn.Linear(features.shape[-1], 1)
+    probe(features).sum().backward()
+    torch.testing.assert_close(probe.weight.grad, features.sum(0, keepdim=True).flatten(1))
+    agent.policy.encode_observations(tokens).sum().backward()  # by what the first call has kept
+
+
 @pytest.mark.parametrize("grad", [False, True])
 @pytest.mark.parametrize("name", ["LatentAttnTiny", "LatentAttnSmall", "LatentAttnMed"])
 def test_many_rows_are_read_as_few_are(name, grad, world, step, monkeypatch) -> None:
