@@ -142,6 +142,7 @@ def rewrite(
         before = result
         reader = reader.after(overlay)
         result = check(reader=reader)
+        first |= _behind_bases(result, before)
         _refuse_new(result, before, first)
         remaining = {_key(f) for f in result.findings}
         outcome.policies |= {key for key, s in before.subjects.items() if isinstance(s, PolicyClass)}
@@ -176,6 +177,17 @@ def _read(path: Path) -> sources.Source:
         return sources.read(path)
     except sources.SourceError as error:
         raise RewriteError(f"{error}; nothing is written") from error
+
+
+def _behind_bases(result: Result, before: Result) -> set[tuple[str, str, str]]:
+    """Findings that a base's spoke for: mended there, they come to light in a class that goes another way."""
+    spoken = {(os.path.abspath(f.subject_path), f.subject, f.code) for f in before.findings}
+    return {
+        _key(f)
+        for f in result.findings
+        for path, name in result.subjects[f.subject_path, f.subject].inherits_from
+        if (path, name, f.code) in spoken
+    }
 
 
 def _refuse_new(result: Result, before: Result, first: set[tuple[str, str, str]]) -> None:

@@ -15,7 +15,6 @@ from policyfix.values import (
     Term,
     Value,
     comes_from,
-    either,
     key_of,
     keyword,
     options,
@@ -82,11 +81,11 @@ def _names(fetched: Value, call: Called, trace: Trace, policy: PolicyClass) -> l
     if not policy.shows_all_writes(trace):
         return Refusal(f'something that is not followed may write td["{key}"]')
     numbers = [number for _, number in cases]
-    sought = either(numbers)  # both, where two cases differ
-    held = [name for name, value in call.names.items() if value is sought and _is_bound(name, call)]
-    if isinstance(sought, Either):
-        return [name for name in held if _follows(name, test, numbers, call, trace)]
-    return held
+    bound = {name: value for name, value in call.names.items() if _is_bound(name, call)}
+    if len(set(numbers)) == 1:
+        return [name for name, value in bound.items() if value is numbers[0]]
+    both = [name for name, v in bound.items() if isinstance(v, Either) and v.options == set(numbers)]
+    return [name for name in both if _follows(name, test, numbers, call, trace)]
 
 
 def _filled(write: KeyWrite) -> Value | None:

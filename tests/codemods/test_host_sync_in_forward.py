@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from side_by_side import Case, complaints, is_left, mended
 
+from policyfix import contract, engine
+
 POLICY = """\
 import torch
 from tensordict import TensorDict
@@ -88,6 +90,12 @@ def complained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         assert after == expected.replace('int(td["bptt"].reshape(-1)[0])', steps)
         cases[name] = "numbers", before, after
     return complaints(cases)
+
+
+def test_the_fix_is_offered_whatever_else_is_asked_about(tmp_path: Path) -> None:
+    path = laid(tmp_path, TOLD, STAMPED, COMPUTED, RESHAPED)
+    found = engine.check([path], contract.load()).findings
+    assert [f.fix is not None for f in found if f.code == "PF701"][:2] == [True, True]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from side_by_side import Case, complaints, is_left, mended
 
+from policyfix import contract, rule
+from policyfix.rewrite import rewrite
+
 POLICY = """\
 import torch
 from tensordict import TensorDict
@@ -99,6 +102,16 @@ def complained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("form", FORMS)
 def test_the_net_starts_as_it_was_built_and_the_rest_as_it_did(form: str, complained: dict[str, str]) -> None:
     assert complained[form] == ""
+
+
+def test_a_class_that_goes_past_the_mended_constructor_is_told_of(tmp_path: Path) -> None:
+    path = laid(tmp_path, WITH_A_NAME)
+    past = "class Other(Agent):\n    def __init__(self, env):\n        Wrapper.__init__(self, 8, Net())\n"
+    path.write_text(f"{path.read_text()}\n\n{past}        self.lstm = nn.LSTM(8, 8)\n")
+    rules = [r for r in rule.discover() if r.code == "PF210"]
+    outcome = rewrite([path], contract.load(), rules=rules, unsafe=True)
+    assert [f.symbol for fixed in outcome.fixed for f in fixed.findings] == ["Agent"]
+    assert [f.symbol for f in outcome.left.findings] == ["Other"]
 
 
 @pytest.mark.parametrize(
