@@ -141,7 +141,7 @@ class _Pairs:
     """
 
     def __init__(self, geometry: _Geometry, observations: Tensor) -> None:
-        # policyfix: ignore[PF701] -- on the CPU alone, where to read what is at hand waits for nothing
+        # On the CPU alone, where to read what is at hand waits for nothing.
         every = np.ascontiguousarray(observations.numpy()).view(_TOKEN)[..., 0]
         tokens = every[:, : longest_row(observations)]
         parts = [_pairs(geometry, tokens[row : row + _ROWS]) for row in range(0, len(tokens), _ROWS)]
@@ -184,7 +184,6 @@ def _pairs(geometry: _Geometry, tokens: npt.NDArray[np.void]) -> tuple[_Integers
     owner = order.new_empty(count, len(row_of_place)).scatter_(1, places, order)
     owned = owner.gather(1, places) == order
 
-    # policyfix: ignore[PF701] -- as in `_Pairs`
     reached = (reach.index_select(0, flat).view(count, kept).mul_(owned).unsqueeze(1) & bits).bool().numpy()
     counts = np.add.reduce(reached.view(np.uint8), axis=-1, dtype=np.uint8 if kept < 256 else np.int64)
     rows = row_of_place.index_select(0, flat).view(count, kept).add_(torch.from_numpy(tokens["value"]))
