@@ -18,6 +18,7 @@ from policyfix.record import record
 from policyfix.rule import discover as rules
 from policyfix.rule import modules_of
 from policyfix.subjects import Subject
+from policyfix.trace import Place
 from policyfix.values import NONE, Const, Term, Value, options, walk
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "discover",
     "log_probs_name",
     "plan",
+    "stands_at",
     "starts_afresh",
 ]
 
@@ -86,6 +88,12 @@ def plan(finding: Finding, subject: Subject, tree: SourceTree) -> Plan | Refusal
                 return outcome
             reasons.append(outcome.reason)
     return Refusal("; ".join(reasons) or _no_fix(finding.code))
+
+
+def stands_at(place: Place, finding: Finding) -> bool:
+    """Whether something was done by the code that a finding is about."""
+    where = place.path, place.symbol, place.span.line, place.span.column
+    return where == (finding.path, finding.symbol, finding.line, finding.column)
 
 
 @cache

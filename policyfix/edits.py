@@ -177,8 +177,7 @@ class SourceTree:
             if first <= start and end <= last:
                 if isinstance(outer, (cst.FunctionDef, cst.ClassDef)):
                     break
-                if isinstance(outer, (cst.For, cst.While)):
-                    found.insert(0, outer)
+                found.insert(0, outer)
         return found
 
     def calls_of(self, function: str, node: cst.CSTNode) -> list[cst.Call]:

@@ -6,7 +6,7 @@ from typing import cast
 
 import libcst as cst
 
-from policyfix.codemod import Codemod, Plan
+from policyfix.codemod import Codemod, Plan, stands_at
 from policyfix.edits import MAX_LINE, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.rule import Finding
@@ -32,11 +32,10 @@ class NarrowMask(Codemod[PolicyClass]):
     answers = ("PF502",)
 
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
-        here = finding.path, finding.symbol, finding.line, finding.column
         outcomes = {
             _narrowed(write, missing, policy, tree)
             for write, missing in unchecked(policy)
-            if (write.place.path, write.place.symbol, write.place.span.line, write.place.span.column) == here
+            if stands_at(write.place, finding)
         }
         outcome = (
             outcomes.pop() if len(outcomes) == 1 else Refusal("what it writes differs from path to path")
@@ -262,13 +261,8 @@ def _block(function: ir.FunctionFacts, line: int) -> tuple[ir.Stmt, ...]:
     while todo:
         body = todo.pop()
         for statement in body:
+            todo += ir.blocks(statement)
             match statement:
-                case ir.If() | ir.Loop():
-                    todo += [statement.body, statement.orelse]
-                case ir.With():
-                    todo.append(statement.body)
-                case ir.Try():
-                    todo += [statement.body, *statement.handlers, statement.orelse, statement.final]
                 case ir.Assign(span=span) | ir.Evaluate(span=span) | ir.Return(span=span):
                     if span.line <= line <= span.end_line:
                         return body

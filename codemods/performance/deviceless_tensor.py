@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from policyfix.codemod import Codemod, Plan
+from policyfix.codemod import Codemod, Plan, stands_at
 from policyfix.edits import Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.rule import Finding
@@ -28,10 +28,8 @@ def _place(finding: Finding, policy: PolicyClass) -> Place | None:
     """Where the call stands, with the function around it."""
     for trace in policy.traces:
         for call in trace.of(Called):
-            place = call.place
-            same = place.symbol == finding.symbol and place.path == finding.path
-            if same and (place.span.line, place.span.column) == (finding.line, finding.column):
-                return place
+            if stands_at(call.place, finding):
+                return call.place
     return None
 
 

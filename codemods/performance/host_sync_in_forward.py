@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from policyfix.codemod import Codemod, Plan
+from policyfix.codemod import Codemod, Plan, stands_at
 from policyfix.edits import Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.project import External
@@ -34,14 +34,12 @@ class KeepNumber(Codemod[PolicyClass]):
     answers = ("PF701",)
 
     def plan(self, finding: Finding, policy: PolicyClass, tree: SourceTree) -> Plan | Refusal:
-        here = finding.path, finding.symbol, finding.line, finding.column
         names: list[str] | None = None
         for trace in policy.traces:
             for call in trace.of(Called):
-                span = call.place.span
-                if (call.place.path, call.place.symbol, span.line, span.column) != here:
+                if call.name not in WAITING or not stands_at(call.place, finding):
                     continue
-                for fetched in options(call.arguments[0]) if call.name in WAITING else ():
+                for fetched in options(call.arguments[0]):
                     found = _names(fetched, call, trace, policy)
                     if isinstance(found, Refusal):
                         return found
@@ -138,7 +136,7 @@ def _is_bound(name: str, call: Called) -> bool:
 def _bound_before(block: tuple[ir.Stmt, ...], name: str, line: int) -> bool:
     for statement in block:
         if _contains(statement, line):
-            inner = [b for b in _blocks(statement) if any(_contains(s, line) for s in b)]
+            inner = [b for b in ir.blocks(statement) if any(_contains(s, line) for s in b)]
             return any(_bound_before(b, name, line) for b in inner)
         if _binds(statement, name):
             return True
@@ -148,17 +146,6 @@ def _bound_before(block: tuple[ir.Stmt, ...], name: str, line: int) -> bool:
 def _contains(statement: ir.Stmt, line: int) -> bool:
     span: ir.Span = getattr(statement, "span", ir.NOWHERE)
     return span.line <= line <= span.end_line
-
-
-def _blocks(statement: ir.Stmt) -> tuple[tuple[ir.Stmt, ...], ...]:
-    match statement:
-        case ir.If() | ir.Loop():
-            return statement.body, statement.orelse
-        case ir.With():
-            return (statement.body,)
-        case ir.Try():
-            return (*statement.handlers, statement.body, statement.orelse, statement.final)
-    return ()
 
 
 def _binds(statement: ir.Stmt, name: str) -> bool:

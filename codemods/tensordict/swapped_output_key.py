@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from policyfix.codemod import Codemod, Plan
+from policyfix.codemod import Codemod, Plan, stands_at
 from policyfix.edits import Refusal, SourceTree, entry_of
 from policyfix.facts import ir
 from policyfix.rule import Finding
@@ -23,13 +23,13 @@ class RenameOutput(Codemod[PolicyClass]):
         own = {a: b for pair in policy.contract.spellings for a, b in (pair, pair[::-1])}.get(written)
         if own is None:
             return Refusal(f'"{written}" has no other name')
-        writes = [w for w in policy.training.of(KeyWrite) if w.key == written and _stands_at(w, finding)]
+        writes = [w for w in policy.training.of(KeyWrite) if w.key == written and stands_at(w.place, finding)]
         if writes and all(misfits(write, policy.training.shapes) for write in writes):
             return Refusal("in training its size is not that of the batch: give it [B, T] first")
         modes = [
             mode
             for mode in policy.modes
-            if any(w.key == written and _stands_at(w, finding) for w in mode.trace.of(KeyWrite))
+            if any(w.key == written and stands_at(w.place, finding) for w in mode.trace.of(KeyWrite))
         ]
         quote = entry.key.value[-1]
         names = [f"{quote}{name}{quote}" for name in (own, written)]
@@ -43,11 +43,6 @@ class RenameOutput(Codemod[PolicyClass]):
         rollout, training = next(pair for pair in policy.contract.spellings if written in pair)
         chosen = f"{quote}{rollout}{quote} if {action} is None else {quote}{training}{quote}"
         return self.fix("name the output by mode", [tree.replace(entry.key, chosen)])
-
-
-def _stands_at(write: KeyWrite, finding: Finding) -> bool:
-    span = write.place.span
-    return write.place.symbol == finding.symbol and (span.line, span.column) == (finding.line, finding.column)
 
 
 def _action_in(policy: PolicyClass, finding: Finding) -> str | None:

@@ -409,6 +409,18 @@ def nodes(tree: object) -> Iterator[object]:
                 todo.append(getattr(node, name))
 
 
+def blocks(statement: Stmt) -> tuple[tuple[Stmt, ...], ...]:
+    """The blocks of statements that a statement holds."""
+    match statement:
+        case If() | Loop():
+            return statement.body, statement.orelse
+        case With():
+            return (statement.body,)
+        case Try():
+            return (*statement.handlers, statement.body, statement.orelse, statement.final)
+    return ()
+
+
 def bound(node: object) -> frozenset[str]:
     """The names that a statement, or a walrus, gives another value or, as in `x[i] = v`, other contents."""
     match node:
