@@ -172,15 +172,27 @@ class StateStore(nn.Module):
         shape = (self.num_layers, batch_size, self.hidden_size)
         return tuple(self.states.new_zeros(shape) for _ in range(self.states.shape[1]))
 
+    def start(
+        self, td: TensorDictBase, batch_size: int, steps: int, given: State | None, *, training: bool
+    ) -> tuple[State, Tensor | None]:
+        """The state from which a forward over `td` starts, and bool `[B, T]` what its core has to reset.
+
+        The state is `given`, or the store's, which is zero already where an episode begins at the first step.
+        """
+        resets = self.resets(td, batch_size, steps, training=training)
+        if given is not None:
+            return given, resets
+        state = self.initial(td, batch_size, None if resets is None else resets[:, 0], training=training)
+        return state, None if steps == 1 else resets
+
     def initial(
-        self, td: TensorDictBase, batch_size: int, resets: Tensor | None = None, *, training: bool
+        self, td: TensorDictBase, batch_size: int, erased: Tensor | None = None, *, training: bool
     ) -> State:
-        """The state from which a forward over `td` starts, erased where `resets` `[B, T]` says so of the
-        first step."""
+        """What the store has for a forward over `td`, zero in the rows where `erased` bool `[B]` is true."""
         unnamed = training and td.get(ENVIRONMENT_KEY, None) is None
         if unnamed and self.mode.training_leaves_memory:
             return self.zeros(batch_size)
-        return self.recall(td, batch_size, None if resets is None else resets[:, 0])
+        return self.recall(td, batch_size, erased)
 
     def resets(self, td: TensorDictBase, batch_size: int, steps: int, *, training: bool) -> Tensor | None:
         """Bool `[B, T]`: the steps before which a forward over `td` zeroes a row's state. None: nowhere."""
@@ -224,10 +236,7 @@ class StateStore(nn.Module):
         batch_first = bool(getattr(lstm, "batch_first", True))
         sequences = inputs if batch_first else inputs.transpose(0, 1)
         batch_size, steps = sequences.shape[:2]
-        resets = self.resets(td, batch_size, steps, training=training)
-        start = self.initial(td, batch_size, resets, training=training) if state is None else state
-        if state is None and steps == 1:
-            resets = None
+        start, resets = self.start(td, batch_size, steps, state, training=training)
         outputs, end = run_core(lstm, sequences, start, resets)
         if state is None:
             self.keep(td, end, training=training)

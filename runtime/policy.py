@@ -293,24 +293,29 @@ class RecurrentPolicy(nn.Module):
         """Outputs of the core `[B*T, H]`, for `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
-        resets = self.memory.resets(td, batch_size, steps, training=training)
-        start = self.memory.initial(td, batch_size, resets, training=training) if given is None else given
-        erased = given is None and steps == 1
+        start, resets = self.memory.start(td, batch_size, steps, given, training=training)
 
         named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
         features = self._encode(observations, named if state is None else state)
         sequences = features.view(batch_size, steps, -1)
         core: Any = self._modules[self._core_name]
-        hidden, end = run_core(core, sequences, start, None if erased else resets)
+        hidden, end = run_core(core, sequences, start, resets)
+        if self._sink is not None:  # while the store still has the state that came
+            self._sink(self._described(td, sequences, given, end, training))
         if given is not None and state is not None:
             state.update(zip(self.state_names, (part.detach() for part in end), strict=True))
         else:
             self.memory.keep(td, end, training=training)
-        if self._sink is not None:
-            self._sink(
-                describe_forward(td, sequences, resets, self.state_names, start, end, training=training)
-            )
         return hidden.reshape(batch_size * steps, -1)
+
+    def _described(
+        self, td: TensorDictBase, sequences: Tensor, given: State | None, end: State, training: bool
+    ) -> str:
+        """The line of the debug trace: the state as it came, before anything of it is erased."""
+        batch_size, steps = sequences.shape[:2]
+        resets = self.memory.resets(td, batch_size, steps, training=training)
+        before = self.memory.initial(td, batch_size, training=training) if given is None else given
+        return describe_forward(td, sequences, resets, self.state_names, before, end, training=training)
 
     def _observations(self, td: TensorDictBase, training: bool) -> Tensor:
         """`td["env_obs"]` as `[B, T, *obs_shape]`."""

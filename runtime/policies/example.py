@@ -143,7 +143,7 @@ class _NoMemory(StateStore):
     """In place of the memory of a policy that has none: every forward starts from zero, nothing is kept."""
 
     def initial(
-        self, td: TensorDictBase, batch_size: int, resets: Tensor | None = None, *, training: bool
+        self, td: TensorDictBase, batch_size: int, erased: Tensor | None = None, *, training: bool
     ) -> State:
         """Zeros."""
         return self.zeros(batch_size)
