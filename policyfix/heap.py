@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from policyfix.values import Either, Group, Thing, Value, either, parts
+from policyfix.values import Either, Group, Thing, Value, either, parts, reach
 
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
@@ -57,18 +57,14 @@ class Heap:
 
     def contents(self, value: Value) -> list[Value]:
         """The value, and what it holds at any depth: in tuples, dicts, lists, objects that are no modules."""
-        found: dict[Value, None] = {}
-        todo = [value]
-        while todo:
-            current = todo.pop()
-            if current in found:
-                continue
-            found[current] = None
-            if isinstance(current, (Group, Either)):
-                todo += parts(current)
-            elif isinstance(current, Thing) and not (current.cls is not None and current.cls.is_module):
-                todo += self.of(current).values()
-        return list(found)
+
+        def held(current: Value) -> Iterable[Value]:
+            if isinstance(current, Thing):
+                is_module = current.cls is not None and current.cls.is_module
+                return () if is_module else self.of(current).values()
+            return parts(current) if isinstance(current, (Group, Either)) else ()
+
+        return list(reach(value, held))
 
     def put(self, thing: Thing, name: str, value: Value) -> None:
         self._changing(thing)[name] = value

@@ -261,8 +261,23 @@ _MADE_OF: dict[type, Callable[[Value], Collection[Value]]] = {
 }
 
 
+def reach(value: Value, onward: Callable[[Value], Iterable[Value]]) -> Iterator[Value]:
+    """The value and everything that `onward` leads to from there, each once."""
+    seen: set[Value] = set()
+    todo = [value]
+    while todo:
+        current = todo.pop()
+        if current not in seen:
+            seen.add(current)
+            yield current
+            todo.extend(onward(current))
+
+
 def walk(value: Value, enter: Callable[[Term], bool] | None = None) -> Iterator[Value]:
-    """The value and everything that it is made of, each once; what `enter` refuses is not looked into."""
+    """The value and everything that it is made of, each once; what `enter` refuses is not looked into.
+
+    Rules ask this most: a `reach` without a call for each part.
+    """
     seen: set[Value] = set()
     todo = [value]
     while todo:
@@ -312,7 +327,7 @@ def key_of(value: Value) -> str | None:
 
 def aliases(value: Value, key: str, dtype: str) -> bool:
     """Whether, on some path, the value shares its storage with the entry `key`, of that dtype."""
-    shared = _reach(value, lambda term: _shared(term, dtype))
+    shared = _back(value, lambda term: _shared(term, dtype))
     return any(
         key_of(part) == key and isinstance(part, Term) and _shares_entries(part.args[0]) for part in shared
     )
@@ -351,20 +366,15 @@ def _in_one_piece(value: Value) -> bool:
     return not isinstance(value, Term) or value.op in _KEEPING_LAYOUT or value.op not in VIEWS | PARTS
 
 
-def _reach(value: Value, through: Callable[[Term], Iterable[Value]]) -> Iterator[Value]:
+def _back(value: Value, through: Callable[[Term], Iterable[Value]]) -> Iterator[Value]:
     """The value, its alternatives, and what `through` says that a term goes back to, each once."""
-    seen: set[Value] = set()
-    todo = [value]
-    while todo:
-        current = todo.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        yield current
+
+    def onward(current: Value) -> Iterable[Value]:
         if isinstance(current, Either):
-            todo.extend(current.options)
-        elif isinstance(current, Term):
-            todo.extend(through(current))
+            return current.options
+        return through(current) if isinstance(current, Term) else ()
+
+    return reach(value, onward)
 
 
 def _is_basic_index(index: Value) -> bool:
@@ -375,12 +385,12 @@ def _is_basic_index(index: Value) -> bool:
 
 def storage(value: Value) -> Iterator[Value]:
     """The value, and the tensors or containers that it may be a view of."""
-    return _reach(value, lambda term: term.args[:1] if term.op in PARTS or term.op in VIEWS else ())
+    return _back(value, lambda term: term.args[:1] if term.op in PARTS or term.op in VIEWS else ())
 
 
 def whole(value: Value) -> Iterator[Value]:
     """The value, and the tensors that it is a view of from the first element to the last."""
-    return _reach(value, lambda term: term.args[:1] if term.op in VIEWS - _CUTTING else ())
+    return _back(value, lambda term: term.args[:1] if term.op in VIEWS - _CUTTING else ())
 
 
 def comes_from(value: Value, key: str) -> bool:
@@ -465,7 +475,7 @@ def is_fresh_state(value: Value, core: Term | None = None) -> bool:
 
 def runs_over_time(value: Value) -> bool:
     """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
-    laid_out = _reach(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
+    laid_out = _back(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
     return any(
         isinstance(part, Term) and (part.op in _LAYING_OUT or _adds_axis(part)) and _by_rows(part)
         for part in laid_out

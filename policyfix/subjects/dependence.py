@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from policyfix.trace import Escape, InPlace, KeyWrite, Trace
-from policyfix.values import UNKNOWN, Term, Thing, Value, key_of, parts, storage
+from policyfix.values import UNKNOWN, Term, Thing, Value, key_of, parts, reach, storage
 
 NETWORKS = frozenset({"module", "core"})  # a torch module applied, a recurrent core run
 
@@ -28,19 +28,15 @@ def goes_back_to(value: Value, trace: Trace, into_networks: bool = True) -> froz
     """Everything that the numbers of a value are made of: through in-place writes, containers and entries of
     the TensorDict too. What a network was given is looked into only where that is asked for."""
     overwritten = _overwritten(trace)
-    seen: set[Value] = set()
-    todo = [value]
-    while todo:
-        current = todo.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        todo += overwritten.get(current, ())
+
+    def onward(current: Value) -> Iterable[Value]:
+        yield from overwritten.get(current, ())
         if isinstance(current, Thing):
-            todo += trace.heap.of(current).values()
+            yield from trace.heap.of(current).values()
         elif into_networks or not (isinstance(current, Term) and current.op in NETWORKS):
-            todo += _numbers(current, trace)
-    return frozenset(seen)
+            yield from _numbers(current, trace)
+
+    return frozenset(reach(value, onward))
 
 
 def asks_only(term: Term) -> bool:

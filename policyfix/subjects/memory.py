@@ -23,6 +23,7 @@ from policyfix.values import (
     key_of,
     options,
     parts,
+    reach,
     state_part,
     storage,
     walk,
@@ -78,20 +79,20 @@ def kept_attributes(policy: PolicyClass) -> tuple[str, ...]:
 
 def live_containers(policy: PolicyClass, trace: Trace) -> tuple[Thing, ...]:
     """Containers of kept states that a method returns as they are, and that forward goes on writing into."""
-    found: dict[Thing, None] = {}
-    todo, seen = [trace.returned], set[Value]()
-    while todo:
-        current = todo.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        if isinstance(current, Thing) and current.cls is None:
-            if any(map(_kept, trace.heap.contents(current))) and policy.changed_in_place(current):
-                found[current] = None
-            todo += trace.heap.of(current).values()
-        elif not isinstance(current, Term):
-            todo += parts(current)
-    return tuple(found)
+
+    def held(current: Value) -> Iterable[Value]:
+        if isinstance(current, Thing):
+            return () if current.cls is not None else trace.heap.of(current).values()
+        return () if isinstance(current, Term) else parts(current)
+
+    return tuple(
+        thing
+        for thing in reach(trace.returned, held)
+        if isinstance(thing, Thing)
+        and thing.cls is None
+        and any(map(_kept, trace.heap.contents(thing)))
+        and policy.changed_in_place(thing)
+    )
 
 
 def _kept(value: Value) -> bool:
@@ -100,13 +101,12 @@ def _kept(value: Value) -> bool:
 
 def keys_in(value: Value) -> frozenset[str]:
     """Keys of the TensorDict that a value is computed from; "*" for one that is computed itself."""
-    found = set()
-    for part in walk(value, lambda term: not is_tensordict(term) and term.op != "core"):
-        if isinstance(part, Term) and (key := key_of(part)) is not None:
-            found.add(key)
-        elif isinstance(part, Term) and part.op == "td.index":
-            found.add("*")
-    return frozenset(found)
+    return _keys_among(walk(value, lambda term: not is_tensordict(term) and term.op != "core"))
+
+
+def _keys_among(values: Iterable[Value]) -> frozenset[str]:
+    keys = ("*" if v.op == "td.index" else key_of(v) for v in values if isinstance(v, Term))
+    return frozenset(key for key in keys if key is not None)
 
 
 def _keys_behind(value: Value, trace: Trace) -> frozenset[str]:
@@ -372,18 +372,8 @@ def _is_strange(value: Value) -> bool:
 
 def _deciding(value: Value) -> frozenset[str]:
     """Keys whose contents, not just their presence, decide a branch or are handed on."""
-    found: set[str] = set()
-    todo, seen = [value], set[Value]()
-    while todo:
-        part = todo.pop()
-        if part in seen or (isinstance(part, Term) and part.op in _PRESENCE):
-            continue
-        seen.add(part)
-        key = key_of(part)
-        if key is not None:
-            found.add(key)
-        elif isinstance(part, Term) and part.op == "td.index":
-            found.add("*")
-        elif not is_tensordict(part) and not (isinstance(part, Term) and part.op in _MEASURES):
-            todo.extend(parts(part))
-    return frozenset(found)
+
+    def enter(term: Term) -> bool:
+        return key_of(term) is None and not is_tensordict(term) and term.op not in _PRESENCE | _MEASURES
+
+    return _keys_among(walk(value, enter))

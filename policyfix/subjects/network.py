@@ -10,7 +10,6 @@ from policyfix.trace import Escape, InPlace, KeyWrite, Store
 from policyfix.values import (
     UNKNOWN,
     VIEWS,
-    Const,
     Either,
     Group,
     Term,
@@ -200,7 +199,3 @@ def depends_on_input(value: Value) -> bool:
         or (isinstance(part, Term) and part.op in ("td", "input", "parameter", "action", "earlier", "core"))
         for part in walk(value, lambda t: not (t.op in _SHAPE_READS - _LIKE or t.op == ".shape"))
     )
-
-
-def is_const(value: Value | None, *held: object) -> bool:
-    return isinstance(value, Const) and value.value in held

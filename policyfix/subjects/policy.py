@@ -36,6 +36,7 @@ from policyfix.values import (
     is_tensordict,
     key_of,
     options,
+    reach,
     runs_over_time,
     state_part,
     states_of,
@@ -522,18 +523,13 @@ class PolicyClass:
 
     def _contents(self, value: Value, enter: Callable[[Term], bool] = lambda _: True) -> Iterator[Value]:
         """The value, and what the containers in it hold; what `enter` refuses is not looked into."""
-        seen: set[Value] = set()
-        todo = [value]
-        while todo:
-            current = todo.pop()
-            if current in seen:
-                continue
-            seen.add(current)
-            yield current
+
+        def held(current: Value) -> Iterable[Value]:
             if isinstance(current, Thing):
-                todo += () if current is self.instance else self.rollout.heap.of(current).values()
-            else:
-                todo += [part for part in walk(current, enter) if isinstance(part, Thing)]
+                return () if current is self.instance else self.rollout.heap.of(current).values()
+            return [part for part in walk(current, enter) if isinstance(part, Thing)]
+
+        return reach(value, held)
 
     @cached_property
     def kept_states(self) -> tuple[Store, ...]:

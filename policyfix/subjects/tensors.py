@@ -9,7 +9,6 @@ from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called
 from policyfix.values import (
     NONE,
-    VIEWS,
     Const,
     Either,
     Group,
@@ -155,12 +154,3 @@ def calls(policy: PolicyClass) -> Iterator[Called]:
         for call in trace.of(Called):
             if is_hot(call.guards):
                 yield call
-
-
-def views_of(value: Value) -> Iterator[Value]:
-    """What a tensor is a view or a converted copy of."""
-    while isinstance(value, Term) and value.args:
-        yield value
-        if value.op not in VIEWS | {"index", "each", "float", "long", "half", "double", "clone"}:
-            return
-        value = value.args[0]

@@ -26,7 +26,7 @@ from policyfix.subjects.program import (
     speaks_of_stamps,
 )
 from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
-from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, storage, walk
+from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, parts, reach, storage, walk
 
 # Wrappers that give the policy itself back, or something that passes every call on to it.
 _PARALLEL = frozenset({"new:torch.nn.parallel.DistributedDataParallel", "new:torch.nn.DataParallel"})
@@ -616,19 +616,14 @@ def _bases(cls: LinkedClass) -> Iterator[object]:
 
 def roots(value: Value, through: frozenset[str] = _WRAPPERS) -> Iterator[Value]:
     """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`."""
-    seen: set[Value] = set()
-    todo = [value]
-    while todo:
-        current = todo.pop()
-        if current in seen:
-            continue
-        seen.add(current)
+
+    def wrapped(current: Value) -> Iterable[Value]:
         if isinstance(current, Either):
-            todo += current.options
-            continue
-        yield current
-        if isinstance(current, Term) and current.op in through:
-            todo += [a for a in current.args if not isinstance(a, Const)][:1]
+            return current.options
+        is_wrapper = isinstance(current, Term) and current.op in through
+        return [a for a in parts(current) if not isinstance(a, Const)][:1] if is_wrapper else ()
+
+    return (found for found in reach(value, wrapped) if not isinstance(found, Either))
 
 
 def _core(value: Value) -> Value:
