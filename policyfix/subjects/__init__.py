@@ -19,4 +19,4 @@ def find(project: Project, module: Module, contract: Contract) -> Iterator[Subje
     """The subjects that a file defines."""
     yield from policies(project, module, contract)
     yield from trainers(module, contract)
-    yield from factories(project, module, contract)
+    yield from factories(module, contract)

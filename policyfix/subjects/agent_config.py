@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,6 @@ from policyfix.contract import LOADER, Contract
 from policyfix.facts import ir
 from policyfix.project import LinkedClass, ModuleRef, Project
 from policyfix.record import record
-from policyfix.remembered import remembered
 from policyfix.trace import Place
 
 # Keys of a component that say how it is built and connected, rather than how it behaves.
@@ -173,136 +171,6 @@ class AgentConfig:
                 reached.add(name)
                 todo += [source.name for source in self.components[name].sources]
         return tuple(c for c in self.components.values() if c.name not in reached)
-
-
-# --------------------------------------------------------------------- what constructors take
-
-
-def takes(cls: LinkedClass, key: str) -> bool | None:
-    """Whether a constructor, or one that it hands its keywords on to, names a key."""
-    if cls.unknown or cls.is_rebuilt:
-        return None
-    answers = [None if link is None else key in link for link in _links(cls)]
-    if True in answers:
-        return True
-    return None if None in answers else False
-
-
-def keys_of(cls: LinkedClass) -> frozenset[str]:
-    """The keys that the constructors of a class name."""
-    return frozenset(key for link in _links(cls) if link is not None for key in link)
-
-
-@remembered
-def _links(cls: LinkedClass) -> tuple[frozenset[str] | None, ...]:
-    return tuple(_chain(cls))
-
-
-def _chain(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
-    """The keys that each constructor on the way of `**kwargs` names; None where the way is lost."""
-    found = cls.find("__init__")
-    if found is None:
-        yield None
-        return
-    while found is not None:
-        function, owner = found
-        if function.decorators:
-            yield None
-        spread = function.parameter("**")
-        yield function.accepts | (_literals(function, spread.name) if spread is not None else frozenset())
-        if spread is None:
-            return
-        uses = sum(n == ir.Name(spread.name) for n in function.nodes)
-        handed_on = _handed_on(function, spread.name)
-        if uses != handed_on + _literal_uses(function, spread.name) or handed_on > 1:
-            yield None
-        if not handed_on:
-            return
-        found = cls.find("__init__", after=owner)
-
-
-def _handed_on(function: ir.FunctionFacts, spread: str) -> int:
-    """How often a function hands its keywords to its base's constructor."""
-    count = 0
-    for node in function.nodes:
-        match node:
-            case ir.Call(
-                function=ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"),
-                arguments=arguments,
-            ):
-                count += sum(a.star == "**" and a.value == ir.Name(spread) for a in arguments)
-    return count
-
-
-def _asked(function: ir.FunctionFacts, spread: str) -> Iterator[str]:
-    """Keys that a function looks up in its keywords: `"x" in kwargs`, `kwargs.pop("x")`, `kwargs["x"]`."""
-    kwargs = ir.Name(spread)
-    for node in function.nodes:
-        match node:
-            case ir.Comparison(
-                left=ir.Literal(value=str(key)), operators=("in" | "not in",), rights=(right,)
-            ) if right == kwargs:
-                yield key
-            case ir.Call(
-                function=ir.Attribute(value=value, name="pop" | "get" | "setdefault"),
-                arguments=(ir.Argument(value=ir.Literal(value=str(key))), *_),
-            ) if value == kwargs:
-                yield key
-            case ir.Subscript(value=value, items=(ir.Literal(value=str(key)),)) if value == kwargs:
-                yield key
-
-
-def _literals(function: ir.FunctionFacts, spread: str) -> frozenset[str]:
-    return frozenset(_asked(function, spread))
-
-
-def _literal_uses(function: ir.FunctionFacts, spread: str) -> int:
-    return sum(1 for _ in _asked(function, spread))
-
-
-def is_dead(cls: LinkedClass, key: str) -> bool:
-    """Whether a constructor takes a key that nobody reads: it is not used at all, or kept under a private
-    name that the class does not ask for. Public names may be asked for anywhere."""
-    if cls.unknown or cls.is_dynamic:
-        return False
-    for owner in cls.linked:
-        function = owner.facts.function("__init__")
-        if function is None or key not in function.accepts:
-            continue
-        uses = sum(n == ir.Name(key) for n in function.nodes)
-        kept = [
-            t.name
-            for n in function.nodes
-            if isinstance(n, ir.Assign) and n.value == ir.Name(key)
-            for t in n.targets
-            if isinstance(t, ir.Attribute) and t.value == ir.Name("self")
-        ]
-        private = all(name.startswith("_") for name in kept)
-        return uses == len(kept) and private and not any(_is_read(name, cls) for name in kept)
-    return False
-
-
-def _is_read(attribute: str, cls: LinkedClass) -> bool:
-    """Whether a class, or one of its bases, mentions an attribute other than to give it a value."""
-    for owner in cls.linked:
-        if any(attribute in _read_in(function) for function in owner.facts.functions):
-            return True
-    return False
-
-
-@remembered
-def _read_in(function: ir.FunctionFacts) -> frozenset[object]:
-    """Attributes that a function mentions other than to give them a value, and its literals."""
-    mentions: Counter[str] = Counter()
-    literals: set[object] = set()
-    for node in function.nodes:
-        if isinstance(node, ir.Literal):
-            literals.add(node.value)
-        elif isinstance(node, ir.Attribute):
-            mentions[node.name] += 1
-        elif isinstance(node, ir.Assign):
-            mentions.subtract(t.name for t in node.targets if isinstance(t, ir.Attribute))
-    return frozenset(name for name, count in mentions.items() if count) | literals
 
 
 def agent_configs(project: Project, path: Path, text: str, contract: Contract) -> Iterator[AgentConfig]:

@@ -8,8 +8,9 @@ from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import LinkedClass, Module, ModuleRef, Project
+from policyfix.project import LinkedClass, Module, ModuleRef
 from policyfix.record import record
+from policyfix.subjects.candidates import is_listed
 from policyfix.subjects.policy import PolicyClass, policy_of
 from policyfix.trace import Place
 
@@ -240,7 +241,7 @@ def _is_path(expr: ir.Expr) -> bool:
 # ------------------------------------------------------------------------------- what is built
 
 
-def factories(project: Project, module: Module, contract: Contract) -> Iterator[Factory]:
+def factories(module: Module, contract: Contract) -> Iterator[Factory]:
     """The functions of a file that build contract policies from a config."""
     functions = [*module.facts.functions, *(f for c in module.facts.classes for f in c.functions)]
     for function in functions:
@@ -261,25 +262,21 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
         given_here = (*(a.value for a in node.arguments), *_spread(node, function))
-        read = [c for value in given_here for c in _configs(value) if _is_config(c, given, module)]
+        read = [c for value in given_here for c in _configs(value) if _is_config(c, given)]
         if _is_named(node.function, assigned) and (not read or _is_function(node.function, module)):
             continue  # before another file is read for it
         classes, selected_by = _classes(node.function, assigned, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
-        read = [*(c for c in _configs(selected_by) if _is_config(c, given, module)), *read]
+        read = [*(c for c in _configs(selected_by) if _is_config(c, given)), *read]
         if read:
             yield Build(node, classes, read[0])
 
 
-def _is_config(expr: ir.Expr, given: set[ir.Name], module: Module) -> bool:
+def _is_config(expr: ir.Expr, given: set[ir.Name]) -> bool:
     """Whether somebody else brings a value: a parameter that is read, or an attribute of self."""
-    return ir.head(expr) in given and _is_plain(expr)
-
-
-def _is_plain(expr: ir.Expr) -> bool:
-    """A parameter itself, or an attribute of `self`."""
-    return isinstance(expr, ir.Name) or (isinstance(expr, ir.Attribute) and expr.value == ir.Name("self"))
+    is_own = isinstance(expr, ir.Attribute) and expr.value == ir.Name("self")
+    return ir.head(expr) in given and (isinstance(expr, ir.Name) or is_own)
 
 
 def _is_method(callee: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list[ir.Expr]]) -> bool:
@@ -367,6 +364,6 @@ def _is_contract(cls: LinkedClass, contract: Contract) -> bool:
     """Whether a class serves the contract: it reads the observation, or inherits from who does."""
     return cls.is_module and (
         cls.inherits(contract.base)
-        or any(base.is_called(contract.policies) for base in cls.linked)
+        or is_listed(cls, contract)
         or any(contract.observation_key in ir.strings_in(f) for c in cls.linked for f in c.facts.functions)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from policyfix.project import External
 from policyfix.record import record
@@ -22,6 +22,7 @@ from policyfix.values import (
     options,
     parts,
     positional,
+    reach,
     walk,
 )
 
@@ -155,18 +156,13 @@ def _may_hold(guard: Value, layer: Term) -> bool:
 def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
     """What a module holds at a moment of its construction, at any depth."""
     stored = [store for store in policy.building.of(Store) if store.order < order]
-    found: set[Value] = set()
-    todo: list[Value] = [thing]
-    while todo:
-        current = todo.pop()
-        if current in found:
-            continue
-        found.add(current)
-        if isinstance(current, Thing):
-            todo += [store.value for store in stored if store.thing is current]
-        else:
-            todo += parts(current)
-    return found
+
+    def held(value: Value) -> Iterable[Value]:
+        if isinstance(value, Thing):
+            return [store.value for store in stored if store.thing is value]
+        return parts(value)
+
+    return set(reach(thing, held))
 
 
 def holds(policy: PolicyClass, module: Value, layer: Value, order: int) -> bool:

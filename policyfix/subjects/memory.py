@@ -126,7 +126,7 @@ def zeroed_by(policy: PolicyClass, piece: Piece, key: str, trace: Trace | None =
     mask of the piece or of what is stored, in an in-place write, or (unknown) by way of a branch or of
     something that is not understood."""
     trace = policy.rollout if trace is None else trace
-    if any(key in _keys_behind(value, trace) for value in _masked(policy, piece, trace)):
+    if any(key in _keys_behind(value, trace) for value in _masked(piece, trace)):
         return True
     decided = [e.test for e in trace.of(Branch)] + [e.value for e in trace.of(Escape)]
     return None if any(key in _deciding(value) for value in decided) else False
@@ -139,7 +139,7 @@ def is_masked_otherwise(policy: PolicyClass, piece: Piece) -> bool:
     known = {contract.observation_key, contract.environment_key, *contract.stamps, *contract.outputs}
     known |= set(contract.boundary_keys)
     trace = policy.rollout
-    values = list(_masked(policy, piece, trace))
+    values = list(_masked(piece, trace))
     if any(keys_in(value) - known or _has_stranger(value) for value in values):
         return True
     return any(_deciding(e.test) - known and _governs(e, piece, trace) for e in trace.of(Branch))
@@ -223,7 +223,7 @@ def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
     if any(keys_in(index) - known or _is_strange(index) for index in indices):
         return None
     decided = [e.test for e in trace.of(Branch)] + [e.value for e in trace.of(Escape)]
-    masks = list(_masked(policy, piece, trace))
+    masks = list(_masked(piece, trace))
     if any(key in _deciding(value) for value in decided) or any(key in keys_in(value) for value in masks):
         return None
     return False
@@ -238,7 +238,7 @@ def _holds(trace: Trace, container: Thing, piece: Piece) -> bool:
 def demands_both(policy: PolicyClass, piece: Piece, keys: Iterable[str]) -> bool:
     """Whether rows start afresh only where all the flags are set."""
     wanted = set(keys)
-    for value in _masked(policy, piece, policy.rollout):
+    for value in _masked(piece, policy.rollout):
         for part in walk(value):
             both = isinstance(part, Term) and part.op in _BOTH and len(part.args) == 2
             if both and {key for arg in parts(part) for key in _flag(arg)} == wanted:
@@ -254,7 +254,7 @@ def zeroed_at_one_step(policy: PolicyClass, call: CoreCall, key: str) -> bool:
         for other in policy.training.of(CoreCall)
         if other.place == call.place and other.kind in SEQUENCE_CORES
         for piece in pieces(other)
-        for value in _masked(policy, piece, policy.training)
+        for value in _masked(piece, policy.training)
         for part in walk(value)
     )
 
@@ -278,7 +278,7 @@ def reset_fault(policy: PolicyClass, call: CoreCall) -> str | None:
         return f"in self.{sorted(spared.attributes)[0]} is zeroed only in part where {either}"
     if any(demands_both(policy, piece, flags) for piece in kept):
         return f"is zeroed only where {' and '.join(flags)}, not where either is set"
-    lonely = [flag for flag in flags if not _zeroed_by_alone(policy, kept, flag)]
+    lonely = [flag for flag in flags if not _zeroed_by_alone(policy, flag)]
     if len(lonely) == len(flags):
         return f"is zeroed only when the TensorDict has {' and '.join(flags)}"
     if lonely:
@@ -288,7 +288,7 @@ def reset_fault(policy: PolicyClass, call: CoreCall) -> str | None:
     return None
 
 
-def _zeroed_by_alone(policy: PolicyClass, kept: tuple[Piece, ...], flag: str) -> bool:
+def _zeroed_by_alone(policy: PolicyClass, flag: str) -> bool:
     """Whether a flag still zeroes the state when the TensorDict lacks the other flags, or nothing is certain:
     the forward raises, or is not understood."""
     others = frozenset(policy.contract.boundary_keys) - {flag}
@@ -324,7 +324,7 @@ def _flag(value: Value) -> frozenset[str]:
     return frozenset() if key is None else frozenset({key})
 
 
-def _masked(policy: PolicyClass, piece: Piece, trace: Trace) -> Iterator[Value]:
+def _masked(piece: Piece, trace: Trace) -> Iterator[Value]:
     """Values that decide what is left of a kept piece: the operations on the way to the core, masks and
     values of in-place writes, and what is stored."""
     yield from _operations(piece.value)

@@ -15,6 +15,8 @@ from policyfix.values import (
     Term,
     Value,
     options,
+    parts,
+    reach,
     storage,
     walk,
 )
@@ -77,16 +79,7 @@ def is_affine(value: Value) -> bool:
 
 def _flat(value: Value) -> Iterator[Value]:
     """A value with its alternatives and the items of its tuples."""
-    todo, seen = [value], set[Value]()
-    while todo:
-        current = todo.pop()
-        if current not in seen:
-            seen.add(current)
-            yield current
-            if isinstance(current, Group):
-                todo.extend(current.items)
-            elif isinstance(current, Either):
-                todo.extend(current.options)
+    return reach(value, lambda v: parts(v) if isinstance(v, (Group, Either)) else ())
 
 
 def _users(terms: Iterable[Term]) -> Mapping[Value, list[Term]]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.flow.machine import Kind
 from policyfix.flow.run import Run
-from policyfix.heap import Heap
-from policyfix.index import DRAWING
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.remembered import remembered
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes
-from policyfix.trace import Branch, CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
+from policyfix.subjects.candidates import can_matter, is_listed
+from policyfix.subjects.constructors import asks_for, reaches
+from policyfix.subjects.execution import Configured, Execution, Kept, Ways
+from policyfix.trace import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
 from policyfix.values import (
-    CORES,
     NONE,
     TENSORDICT_ONLY,
     TENSORDICTS,
@@ -27,14 +25,12 @@ from policyfix.values import (
     Group,
     Term,
     Thing,
-    Unknown,
     Value,
     either,
     hands_on_states,
     is_core_state,
     is_fresh_state,
     is_tensordict,
-    key_of,
     options,
     reach,
     runs_over_time,
@@ -49,10 +45,6 @@ GIVEN: tuple[dict[str, Shape], dict[str, Shape]] = (
     {"td": Shape((ROWS,))},
     {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)},
 )
-
-Way = tuple[str, ...]  # the attributes that lead from the instance to one of its own, or of what it holds
-Ways = tuple[Way, ...]
-Kept = dict[Way, frozenset[Kind]]
 
 _ACTION = ("action", "actions")  # how forwards call the actions that training gives them
 
@@ -114,8 +106,8 @@ class PolicyClass:
             return None
         if self.constructor is None:
             return False
-        answer = _reaches(name, self.constructor, self.cls, frozenset())
-        if answer is False and any(_asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
+        answer = reaches(name, self.constructor, self.cls, frozenset())
+        if answer is False and any(asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
             return None
         return None if answer is False and self._comes_in_a_config(name) else answer
 
@@ -130,7 +122,7 @@ class PolicyClass:
     def base_takes(self, name: str, owner: LinkedClass) -> bool | None:
         """Whether the constructor that comes after a class's own takes a keyword, or hands it to who does."""
         base = self.cls.find("__init__", after=owner)
-        return None if base is None else _reaches(name, base, self.cls, frozenset())
+        return None if base is None else reaches(name, base, self.cls, frozenset())
 
     @cached_property
     def keeps_contract(self) -> bool:
@@ -177,7 +169,7 @@ class PolicyClass:
     @cached_property
     def is_listed(self) -> bool:
         """Whether the settings say that the class, or one that it inherits from, serves the trainer."""
-        return any(base.is_called(self.contract.policies) for base in self.cls.linked)
+        return is_listed(self.cls, self.contract)
 
     @cached_property
     def takes_tensordict(self) -> bool:
@@ -197,12 +189,12 @@ class PolicyClass:
     # -------------------------------------------------------------------------- what it does
 
     @cached_property
-    def _execution(self) -> _Execution:
+    def _execution(self) -> Execution:
         """Run in both modes; once more where it keeps states, so that they come back in."""
         return self._execute(self._places) if any(self._places) else self._first
 
     @cached_property
-    def _first(self) -> _Execution:
+    def _first(self) -> Execution:
         return self._execute()
 
     @cached_property
@@ -214,7 +206,7 @@ class PolicyClass:
         places: tuple[Kept, Ways] = ({}, ()),
         absent: frozenset[str] = frozenset(),
         modes: Collection[int] = (0, 1),
-    ) -> _Execution:
+    ) -> Execution:
         """Built and run in some modes, in rollout (0) and in training (1), each as if the other were not.
         `places` are those where an earlier call left recurrent states, or what may be one."""
         run = Run(absent)
@@ -234,7 +226,7 @@ class PolicyClass:
                     arguments = self._forward_arguments(run, function, actions[mode])
                     traces[mode] = run.call(thing, function, owner, arguments)
         last = max((term.order for term in run.terms), default=0)
-        return _Execution(run, thing, construction, traces[0], traces[1], last)
+        return Execution(run, thing, construction, traces[0], traces[1], last)
 
     def _constructor_arguments(self, run: Run) -> dict[str, Value]:
         if self.constructor is None:
@@ -581,112 +573,6 @@ class Mode:
     outputs: tuple[str, ...]  # what the contract wants written
 
 
-@record(eq=False)
-class Configured:
-    """An instance that was built from a config, and what a method of it did."""
-
-    instance: Thing
-    construction: Trace
-    trace: Trace
-    terms: tuple[Term, ...]
-
-    def notices(self, value: Term) -> bool:
-        """Whether a value that the constructor was given is looked at, kept or handed on at all. A dict that
-        it is an entry of may be asked for other names."""
-        holders: set[Value] = {value}
-        heap = self.construction.heap
-        while grown := {
-            thing for thing, _, v in heap.items() if thing not in holders and not holders.isdisjoint(walk(v))
-        }:
-            holders |= grown
-        if any(isinstance(h, Thing) and h.kind == "instance" for h in holders):
-            return True
-        asked = {
-            term
-            for term in self.terms
-            if term.op in ("comparein", "comparenot in") and isinstance(term.args[0], Const)
-        }
-        seen: list[Value] = [part for term in self.terms if term not in asked for part in term.args]
-        seen += [e.value for e in self.construction.of(Escape)]
-        seen += [e.test for e in self.construction.of(Branch) if e.test not in asked]
-        return any(not holders.isdisjoint(walk(v, lambda term: term not in asked)) for v in seen)
-
-
-@record(eq=False)
-class _Execution:
-    """One instance, built and run."""
-
-    run: Run
-    instance: Thing
-    construction: Trace
-    rollout: Trace
-    training: Trace
-    last: int  # the order of its last operation
-
-    def stores(self) -> Iterator[Store]:
-        """Stores on any instance that carry a recurrent state."""
-        for trace in (self.rollout, self.training):
-            for store in trace.of(Store):
-                if store.thing.kind == "instance" and self._carries_state(store.value, trace):
-                    yield store
-
-    @staticmethod
-    def _carries_state(value: Value, trace: Trace) -> bool:
-        """Whether a value is a recurrent state, or a container that holds one when forward is done."""
-        return any(states_of(v) for v in trace.heap.contents(value))
-
-    def places(self) -> tuple[Kept, Ways]:
-        """Attributes of the instance, and of the instances that it holds, that keep a recurrent state, with
-        the kinds of objects that it is kept in; and those that keep, perhaps, what became of one in code that
-        is not understood, or what an earlier call was given."""
-        ways = {thing: way for way, thing in self.run.instances(self.instance).items()}
-        kept: Kept = {}
-        for store in self.stores():
-            if store.thing in ways:
-                trace = self.rollout if store in self.rollout.of(Store) else self.training
-                way = (*ways[store.thing], store.attribute)
-                kept[way] = kept.get(way, frozenset()) | _objects(store.value, trace)
-        traces = [trace for trace in (self.rollout, self.training) if trace.of(CoreCall)]
-        before = self.run.held
-        unclear = {
-            (*ways[s.thing], s.attribute)
-            for trace in traces
-            for s in trace.of(Store)
-            if s.thing in ways and (_is_unclear(s, trace) or _is_told(s, before))
-        }
-        return dict(sorted(kept.items())), tuple(sorted(unclear - kept.keys()))
-
-
-def _objects(value: Value, trace: Trace) -> frozenset[Kind]:
-    """The kinds of objects in which a value keeps recurrent states."""
-    things = [part for part in trace.heap.contents(value) if isinstance(part, Thing)]
-    return frozenset(
-        (thing.cls, tuple(trace.heap.of(thing)))
-        for thing in things
-        if thing.cls is not None and any(map(states_of, trace.heap.of(thing).values()))
-    )
-
-
-def _is_told(store: Store, before: Heap) -> bool:
-    """Whether an attribute that starts as None keeps something of what forward was given: the next call finds
-    another one."""
-    return before.get(store.thing, store.attribute) == NONE and any(
-        key_of(part) is not None for part in walk(store.value, lambda term: term.op != "core")
-    )
-
-
-def _is_unclear(store: Store, trace: Trace) -> bool:
-    """Whether what is stored is not known, or made of a recurrent state by an operation that may give one, or
-    a TensorDict with a recurrent state in it."""
-    filled = {write.tensordict for write in trace.of(KeyWrite) if states_of(write.value)}
-    return any(
-        isinstance(part, Unknown)
-        or (isinstance(part, Term) and (state_part(part) is not None or part in filled))
-        for value in trace.heap.contents(store.value)
-        for part in walk(value, lambda term: term.op != "core")
-    )
-
-
 def _left_open(run: Run, parameters: tuple[ir.Parameter, ...]) -> dict[str, Value]:
     """Arguments that a caller may give or leave out: None, or something that is not known."""
     return {
@@ -736,161 +622,5 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
         facts = todo.pop(0)
         todo[:0] = facts.classes
         linked = project.link(facts, module)
-        if linked.is_module and linked.find("forward") is not None and _can_matter(linked, contract):
+        if linked.is_module and linked.find("forward") is not None and can_matter(linked, contract):
             yield policy_of(linked, contract)
-
-
-def _can_matter(cls: LinkedClass, contract: Contract) -> bool:
-    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, counts
-    actions as the contract does, or draws a table with a padding row, which no net that a config names it for
-    would show. Everything else is not worth following."""
-    if cls.find(contract.to_index) is not None:
-        return True
-    if policy_of(cls, contract).is_listed:
-        return True
-    if cls.inherits(contract.base):
-        return True
-    return any(
-        contract.observation_key in ir.words_in(part) or _names_core(part)
-        for base in cls.linked
-        for part in (base.facts, base.module.facts.assigned)
-    ) or any(_draws_padding_row(f) for base in cls.linked for f in base.facts.functions)
-
-
-@remembered
-def makes_padding_row(function: ir.FunctionFacts) -> bool:
-    """Whether a function names the padding row of an embedding that it makes."""
-    return "Embedding" in ir.names_in(function) and any(
-        isinstance(node, ir.Argument) and node.keyword == "padding_idx" for node in function.nodes
-    )
-
-
-def draws(operation: str) -> bool:
-    """Whether an in-place operation draws a whole weight."""
-    return operation in DRAWING
-
-
-def _draws_padding_row(function: ir.FunctionFacts) -> bool:
-    """Language models are full of padding rows: a function that makes one and draws is what it takes here."""
-    return makes_padding_row(function) and not DRAWING.isdisjoint(ir.names_in(function))
-
-
-_CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
-
-
-@remembered
-def _names_core(part: object) -> bool:
-    """Whether a recurrent core is named, other than to ask what kind of module somebody handed over: bases of
-    whole model libraries do that where they initialise weights."""
-    if not _CORE_NAMES & ir.words_in(part):
-        return False
-    if not isinstance(part, ir.ClassFacts):
-        return True
-    asked = Counter(
-        name
-        for function in part.functions
-        for node in function.nodes
-        if isinstance(node, ir.Call) and _asks_of_a_parameter(node, function)
-        for name in map(_core_name, ir.nodes(node.arguments[1]))
-    )
-    return any(
-        asked[name] < count for name, count in Counter(map(_core_name, ir.nodes(part))).items() if name
-    )
-
-
-def _asks_of_a_parameter(call: ir.Call, function: ir.FunctionFacts) -> bool:
-    """Whether a call is `isinstance(module, ...)`, of a parameter of the function."""
-    return (
-        call.function == ir.Name("isinstance")
-        and len(call.arguments) == 2
-        and any(call.arguments[0].value == ir.Name(p.name) for p in function.parameters)
-    )
-
-
-def _core_name(node: object) -> str | None:
-    """The recurrent core that a node is the name of."""
-    match node:
-        case ir.Name(id=name) | ir.Attribute(name=name) | ir.Literal(value=str(name)) if name in _CORE_NAMES:
-            return name
-        case _:
-            return None
-
-
-def _asks_for(name: str, constructor: ir.FunctionFacts | None) -> bool:
-    """Whether a constructor reads `config.name` or `config["name"]` from something that it was given."""
-    if constructor is None:
-        return False
-    receiver = {ir.Name(p.name) for p in constructor.parameters[:1]}
-    return any(
-        node == ir.Literal(name)
-        or (isinstance(node, ir.Attribute) and node.name == name and node.value not in receiver)
-        for node in constructor.nodes
-    )
-
-
-def _reaches(
-    name: str, constructor: Found, cls: LinkedClass, asked: frozenset[ir.FunctionFacts]
-) -> bool | None:
-    """Whether a keyword reaches somebody who takes it: yes, no, or unknown (None). `asked` is on the way."""
-    function, owner = constructor
-    if function in asked or function.decorators:
-        return None
-    asked |= {function}
-    if name in function.accepts:
-        return True
-    spread = function.parameter("**")
-    if spread is None:
-        return False
-    answers = list(_uses(spread.name, function.body, name, owner, cls, asked))
-    if True in answers:
-        return True
-    return None if None in answers else False
-
-
-def _uses(
-    spread: str,
-    body: object,
-    name: str,
-    owner: LinkedClass,
-    cls: LinkedClass,
-    asked: frozenset[ir.FunctionFacts],
-) -> Iterator[bool | None]:
-    """For every use of `**kwargs` in a function body: whether the keyword reaches somebody through it."""
-    handed_on: set[int] = set()
-    for node in ir.nodes(body):
-        if isinstance(node, ir.Call):
-            forwards = [a.value for a in node.arguments if a.star == "**" and a.value == ir.Name(spread)]
-            if forwards:
-                handed_on |= {id(value) for value in forwards}
-                yield _receives(name, node, owner, cls, asked)
-        elif node == ir.Name(spread) and id(node) not in handed_on:
-            yield True  # read, popped from, handed to a helper: somebody looks at it
-
-
-def _receives(
-    name: str, call: ir.Call, owner: LinkedClass, cls: LinkedClass, asked: frozenset[ir.FunctionFacts]
-) -> bool | None:
-    """Whether the callee of `f(..., **kwargs)` takes a keyword."""
-    match call.function:
-        case ir.Attribute(value=ir.Call(function=ir.Name(id="super")), name="__init__"):
-            base = cls.find("__init__", after=owner)
-            if base is not None:
-                return _reaches(name, base, cls, asked)
-            return None if cls.unknown else False
-        case ir.Attribute(value=base_expr, name="__init__") if isinstance(
-            base_class := owner.module.resolve(base_expr), LinkedClass
-        ):
-            inner = base_class.find("__init__")
-            return None if inner is None else _reaches(name, inner, cls, asked)
-        case ir.Attribute(value=ir.Name(), name=method) if (found := cls.find(method)) is not None:
-            return _reaches(name, found, cls, asked)
-        case _:
-            symbol = owner.module.resolve(call.function)
-            if isinstance(symbol, LinkedClass):
-                inner = symbol.find("__init__")
-                if inner is not None:
-                    return _reaches(name, inner, symbol, asked)
-                if name in symbol.fields:
-                    return True
-                return False if symbol.is_dataclass and not symbol.unknown else None
-            return None

@@ -6,8 +6,7 @@ Policies are not looked into; their calls are what the code around them is asked
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -17,8 +16,7 @@ from policyfix.facts import ir
 from policyfix.flow.machine import State
 from policyfix.flow.run import Run
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Project, Symbol
-from policyfix.record import record
-from policyfix.remembered import remembered
+from policyfix.subjects.training_code import Code, contract_words, speaks_of_stamps, uses_in, writes_to_rows
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
     TENSORDICTS,
@@ -44,124 +42,6 @@ TENSORS = frozenset({"torch.Tensor", "torch.LongTensor", "torch.BoolTensor", "to
 SPECS = frozenset(f"torchrl.data.{name}" for name in ("Composite", "CompositeSpec"))
 
 
-@record()
-class Code:
-    """A function, the methods of a class that nothing else in it calls, or a module's own statements."""
-
-    name: str
-    module: Module
-    functions: tuple[tuple[ir.FunctionFacts, LinkedClass | None], ...]
-    cls: LinkedClass | None = None
-    serves: bool = True  # its file speaks of the contract; where it does not, other files are not read
-
-
-def codes(module: Module, contract: Contract) -> Iterator[Code]:
-    """The pieces of a file that take part in training, as they are run from outside of it: helpers are run as
-    parts of their callers. Where the file does not speak of the contract, just what writes to rows."""
-    facts, script, known = module.facts, script_of(module), functions_of(module)
-    speaks = module.project.mentions(
-        Path(module.path), contract_words(contract) - set(contract.boundary_keys)
-    )
-    serves = speaks or any(_computes_advantages(f, contract) for f in known)
-    for function in facts.functions:
-        is_helper = any(_names_in(other)[function.name] for other in known if other is not function)
-        if (
-            writes_to_rows(function)
-            if not serves
-            else not is_helper and _takes_part([function], module, contract)
-        ):
-            yield Code(function.qualname, module, ((function, None),), None, serves)
-    for cls in facts.classes:
-        linked = module.project.link(cls, module)
-        if not serves:
-            entries = tuple((f, linked) for f in cls.functions if writes_to_rows(f))
-        elif _takes_part(cls.functions, module, contract):
-            entries = tuple(_entries(linked))
-            if not speaks:  # what writes to rows is read by itself there, whoever calls it
-                entries += tuple(
-                    (f, linked) for f in cls.functions if writes_to_rows(f) and (f, linked) not in entries
-                )
-        else:
-            continue
-        if linked.is_module:  # its methods train it, where any of them does
-            entries = tuple(e for e in entries if "backward" in ir.names_in(e[0]))
-        if entries:
-            name = entries[0][0].qualname if linked.is_module else cls.qualname
-            yield Code(name, module, entries, linked, serves)
-    if script is not None and serves and _takes_part([script], module, contract):
-        yield Code(script.qualname, module, ((script, None),), None, serves)
-
-
-def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract: Contract) -> bool:
-    """Whether functions of a file can be a trainer's: they step, write to rows, or call one who does."""
-    local = {f.name: f for f in module.facts.functions}
-    spoken = {"step", "backward", *contract.method_names}
-    return any(
-        writes_to_rows(f) or ir.names_in(f) & spoken or _computes_advantages(f, contract)
-        for function in functions
-        for f in (function, *(local[word] for word in ir.names_in(function) & local.keys()))
-    )
-
-
-def _computes_advantages(function: ir.FunctionFacts, contract: Contract) -> bool:
-    return ir.strings_in(function).issuperset(contract.advantage_keys)
-
-
-def functions_of(module: Module) -> list[ir.FunctionFacts]:
-    """The functions and methods of a file, and what it runs on import."""
-    facts, script = module.facts, script_of(module)
-    methods = [f for c in facts.classes for f in c.functions]
-    return [*facts.functions, *methods, *([] if script is None else [script])]
-
-
-@remembered
-def script_of(module: Module) -> ir.FunctionFacts | None:
-    """The module's own statements, as a function without parameters."""
-    body = module.facts.script
-    if not body:
-        return None
-    first = getattr(body[0], "span", ir.NOWHERE)
-    return ir.FunctionFacts("<module>", "<module>", (), (), body, first)
-
-
-@remembered
-def _names_in(function: ir.FunctionFacts) -> Counter[str]:
-    """How often a function speaks of each name."""
-    return Counter(node.id for node in function.nodes if isinstance(node, ir.Name))
-
-
-def _entries(cls: LinkedClass) -> Iterator[tuple[ir.FunctionFacts, LinkedClass]]:
-    """The methods of a class, inherited ones included, that no other of its methods calls."""
-    methods: dict[str, tuple[ir.FunctionFacts, LinkedClass]] = {}
-    functions = [f for owner in cls.linked for f in owner.facts.functions]
-    for owner in cls.linked:
-        for function in owner.facts.functions:
-            methods.setdefault(function.name, (function, owner))
-    for name, found in methods.items():
-        if name != "__init__" and not any(name in ir.names_in(f) for f in functions if f.name != name):
-            yield found
-
-
-def training_words(contract: Contract) -> frozenset[str]:
-    """What code that takes part in training speaks of: methods, and keys of the TensorDict."""
-    return contract_words(contract) | {
-        *("step", "backward", "zero_grad", "clip_grad_norm_", "clip_grad_value_", "manual_backward")
-    }
-
-
-def contract_words(contract: Contract) -> frozenset[str]:
-    """Names by which code around a policy shows that it serves the contract."""
-    return frozenset(
-        {
-            *contract.memory_methods,
-            *contract.boundary_keys,
-            contract.clip_method,
-            contract.environment_key,
-            contract.observation_key,
-        }
-    )
-
-
 class Program(Run):
     """One run of a `Code`."""
 
@@ -170,7 +50,10 @@ class Program(Run):
         self.code = code
         self.instance: Thing | None = None
         self.contract = contract
-        self._words = training_words(contract)
+        # What functions speak of that take part in training: methods, and keys of the TensorDict.
+        self._words = contract_words(contract) | {
+            *("step", "backward", "zero_grad", "clip_grad_norm_", "clip_grad_value_", "manual_backward")
+        }
         self._asked = contract.method_names | {"step", "zero_grad", "backward"}
         self._text = contract_words(contract) | {".backward(", ".zero_grad(", ".step()", "clip_grad_norm_("}
         self._text |= {"].update(", "].update_("}
@@ -347,7 +230,7 @@ class Program(Run):
             else:
                 break
         if isinstance(written, ir.Name) and depth == 0:
-            uses = _names_in(self._frame.function)[written.id]
+            uses = uses_in(self._frame.function)[written.id]
             depth = 1 if uses == 2 else 0  # where it is bound, and here
         while depth and isinstance(value, Term) and value.args:
             if value.op in ("index", "td.index"):
@@ -510,30 +393,6 @@ class Program(Run):
         made_of = [] if receiver is None else [receiver]
         is_ours = isinstance(callee, Term) and callee.op != "imported"
         return self.term("call" if is_ours else "made", Const(site), Const(name), *made_of, *arguments)
-
-
-_WRITING = frozenset("update set copy fill zero add mul clamp".split())
-
-
-@remembered
-def writes_to_rows(function: ir.FunctionFacts) -> bool:
-    """Whether a function calls a method on what an index gives that may write into it."""
-    return any(
-        isinstance(node, ir.Call)
-        and isinstance(node.function, ir.Attribute)
-        and isinstance(node.function.value, ir.Subscript)
-        and node.function.name.rstrip("_") in _WRITING
-        for node in function.nodes
-    ) or any(
-        isinstance(node, ir.Assign)
-        and any(isinstance(t, ir.Subscript) and isinstance(t.value, ir.Subscript) for t in node.targets)
-        for node in function.nodes
-    )
-
-
-def speaks_of_stamps(function: ir.FunctionFacts, contract: Contract) -> bool:
-    """Whether a function speaks of all of the stamps, as one does that writes them."""
-    return bool(contract.stamps) and ir.strings_in(function).issuperset(contract.stamps)
 
 
 @dataclass(slots=True)

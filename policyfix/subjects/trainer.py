@@ -13,18 +13,15 @@ from policyfix.project import LinkedClass, Module
 from policyfix.record import record
 from policyfix.subjects.program import (
     SPECS,
-    Code,
     Program,
-    codes,
     entry_of,
-    functions_of,
     is_made_up,
     is_optimizer_class,
     is_rows,
     is_td,
     is_tensor,
-    speaks_of_stamps,
 )
+from policyfix.subjects.training_code import Code, codes, functions_of, speaks_of_stamps
 from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
 from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, parts, reach, storage, walk
 

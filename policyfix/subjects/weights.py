@@ -8,7 +8,8 @@ from policyfix.facts import ir
 from policyfix.flow.run import NO_GRAD
 from policyfix.project import External, Found, LinkedClass
 from policyfix.record import record
-from policyfix.subjects.policy import Configured, PolicyClass
+from policyfix.subjects.execution import Configured
+from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import InPlace, Place, Rebound, Store, Trace
 from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, storage, walk
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import AgentConfig
-from policyfix.subjects.agent_config import STRUCTURE, is_dead
+from policyfix.subjects.agent_config import STRUCTURE
+from policyfix.subjects.constructors import is_dead
 
 
 class DeadOption(Rule[AgentConfig]):

@@ -5,7 +5,8 @@ from difflib import get_close_matches
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig
-from policyfix.subjects.agent_config import STRUCTURE, keys_of, takes
+from policyfix.subjects.agent_config import STRUCTURE
+from policyfix.subjects.constructors import keys_of, takes
 
 
 class UnknownConfigKey(Rule[AgentConfig]):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
-from policyfix.subjects.policy import Configured, policy_of
+from policyfix.subjects.execution import Configured
+from policyfix.subjects.policy import policy_of
 from policyfix.trace import Branch, Escape
 from policyfix.values import SEQUENCE_CORES, Const, Term, Value, argument, walk
 

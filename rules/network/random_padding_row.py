@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.facts import ir
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.policy import draws, makes_padding_row
+from policyfix.subjects.candidates import draws, makes_padding_row
 from policyfix.trace import Escape, InPlace, Place, Rebound, Store, Trace
 from policyfix.values import Const, Term, argument, walk
 

@@ -68,7 +68,7 @@ class MisplacedStamps(Rule[PolicyClass]):
         if all(misfits(w, shapes) for w in writes):
             size, batch = shapes.of(first.value), shapes.of(first.tensordict)
             return first, f"of size {size} is written to a TensorDict of batch size {batch} in {mode.name}"
-        expected = _numbers(policy, mode)[policy.contract.stamps.index(key)]
+        expected = _numbers(mode)[policy.contract.stamps.index(key)]
         if all(_says_otherwise(w, expected, mode) for w in writes):
             return first, f"does not hold {expected} in {mode.name}"
         ends = returned(trace) if mode.name == "training" and policy.shows_all_writes(trace) else []
@@ -80,7 +80,7 @@ class MisplacedStamps(Rule[PolicyClass]):
         return None
 
 
-def _numbers(policy: PolicyClass, mode: Mode) -> tuple[Size, Size]:
+def _numbers(mode: Mode) -> tuple[Size, Size]:
     """Time steps and rows: what the two stamps hold."""
     return (STEPS if mode.name == "training" else ONE), ROWS
 

@@ -9,7 +9,7 @@ from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass, Trainer
 from policyfix.subjects.factory import class_of
-from policyfix.subjects.program import functions_of
+from policyfix.subjects.training_code import functions_of
 from policyfix.trace import KeyRead, KeyWrite, Place
 from policyfix.values import is_tensordict, key_of
 

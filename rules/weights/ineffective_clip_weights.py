@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass
-from policyfix.subjects.policy import Configured
+from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import clamps, clipping, follows_config, is_fixed
 from policyfix.subjects.wrapper import wrapper
 from policyfix.trace import Called, Escape, Place

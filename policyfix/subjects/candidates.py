@@ -1,0 +1,88 @@
+"""Which classes are worth following as policies, by what their source names: nothing is run for that."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from policyfix.contract import Contract
+from policyfix.facts import ir
+from policyfix.index import DRAWING
+from policyfix.project import LinkedClass
+from policyfix.remembered import remembered
+from policyfix.values import CORES
+
+_CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
+
+
+def can_matter(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether a class, or one that it inherits from, names a recurrent core or the observation at all, counts
+    actions as the contract does, or draws a table with a padding row, which no net that a config names it for
+    would show. Everything else is not worth following."""
+    if cls.find(contract.to_index) is not None or is_listed(cls, contract) or cls.inherits(contract.base):
+        return True
+    return any(
+        contract.observation_key in ir.words_in(part) or _names_core(part)
+        for base in cls.linked
+        for part in (base.facts, base.module.facts.assigned)
+    ) or any(_draws_padding_row(f) for base in cls.linked for f in base.facts.functions)
+
+
+def is_listed(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether the settings say that a class, or one that it inherits from, serves the trainer."""
+    return any(base.is_called(contract.policies) for base in cls.linked)
+
+
+@remembered
+def makes_padding_row(function: ir.FunctionFacts) -> bool:
+    """Whether a function names the padding row of an embedding that it makes."""
+    return "Embedding" in ir.names_in(function) and any(
+        isinstance(node, ir.Argument) and node.keyword == "padding_idx" for node in function.nodes
+    )
+
+
+def draws(operation: str) -> bool:
+    """Whether an in-place operation draws a whole weight."""
+    return operation in DRAWING
+
+
+def _draws_padding_row(function: ir.FunctionFacts) -> bool:
+    """Language models are full of padding rows: a function that makes one and draws is what it takes here."""
+    return makes_padding_row(function) and not DRAWING.isdisjoint(ir.names_in(function))
+
+
+@remembered
+def _names_core(part: object) -> bool:
+    """Whether a recurrent core is named, other than to ask what kind of module somebody handed over: bases of
+    whole model libraries do that where they initialise weights."""
+    if not _CORE_NAMES & ir.words_in(part):
+        return False
+    if not isinstance(part, ir.ClassFacts):
+        return True
+    asked = Counter(
+        name
+        for function in part.functions
+        for node in function.nodes
+        if isinstance(node, ir.Call) and _asks_of_a_parameter(node, function)
+        for name in map(_core_name, ir.nodes(node.arguments[1]))
+    )
+    return any(
+        asked[name] < count for name, count in Counter(map(_core_name, ir.nodes(part))).items() if name
+    )
+
+
+def _asks_of_a_parameter(call: ir.Call, function: ir.FunctionFacts) -> bool:
+    """Whether a call is `isinstance(module, ...)`, of a parameter of the function."""
+    return (
+        call.function == ir.Name("isinstance")
+        and len(call.arguments) == 2
+        and any(call.arguments[0].value == ir.Name(p.name) for p in function.parameters)
+    )
+
+
+def _core_name(node: object) -> str | None:
+    """The recurrent core that a node is the name of."""
+    match node:
+        case ir.Name(id=name) | ir.Attribute(name=name) | ir.Literal(value=str(name)) if name in _CORE_NAMES:
+            return name
+        case _:
+            return None
