@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from elsewhere import ELSEWHERE, devices, moved
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stray import stray
@@ -299,3 +300,16 @@ def test_no_forward_waits_for_a_value(config, tokens_env, tokens_batch, componen
         policy.clip_weights()
         policy.l2_init_loss()
     assert waits.seen == []
+
+
+def test_nothing_of_the_host_is_read_or_mixed_in(config, tokens_env, tokens_batch, component_policy) -> None:
+    env = tokens_env()
+    policy = component_policy(env, config)
+    with moved(policy):
+        with torch.no_grad():
+            policy(tokens_batch(3, env=env).to(ELSEWHERE))
+        chosen = torch.zeros(3, 2, 2, dtype=torch.int64, device=ELSEWHERE)
+        out = policy(tokens_batch(3, 2, env=env).to(ELSEWHERE), action=chosen)
+        (out["act_log_prob"].sum() + out["value"].sum()).backward()
+        policy.clip_weights()
+        assert devices([*out.values(), *(p.grad for p in policy.parameters())]) == {ELSEWHERE}

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from elsewhere import ELSEWHERE, devices, moved
 from torch import Tensor
 from waits import Waits
 
@@ -31,6 +32,22 @@ def test_moving_the_policy_leaves_nothing_behind(build, step) -> None:
     out = agent(step(3, 2, **flags(3, 2)).to("meta"), action=actions(3, 2).to("meta"))
     assert {tensor.device.type for tensor in out.values()} == {"meta"}
     agent(step(3).to("meta"))
+
+
+def test_nothing_of_the_host_is_read_or_mixed_in(build, step) -> None:
+    agent = build(clip_range=0.1)
+    with moved(agent):
+        with torch.no_grad():
+            for rows in (3, 5):  # the state store grows
+                entries = flags(rows) | {"training_env_id_start": torch.full((rows,), 2 * rows)}
+                out = agent(step(rows, **entries).to(ELSEWHERE))
+                assert devices(out.values()) == {ELSEWHERE}
+        out = agent(step(3, 4, **flags(3, 4)).to(ELSEWHERE), action=actions(3, 4).to(ELSEWHERE))
+        assert devices(out.values()) == {ELSEWHERE}
+        (out["act_log_prob"].sum() + out["value"].sum() + out["entropy"].sum()).backward()
+        assert devices(parameter.grad for parameter in agent.parameters()) == {ELSEWHERE}
+        agent.clip_weights()
+        assert devices([agent.l2_init_loss()]) == {ELSEWHERE}
 
 
 @pytest.mark.parametrize("mode", ["rollout", "training"])

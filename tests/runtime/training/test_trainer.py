@@ -2,9 +2,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from elsewhere import ELSEWHERE, devices, moved
 
 from policyfix.runtime import MaskedGRU, PolicyAgent
 from policyfix.runtime.modes import SOUND
+from policyfix.runtime.training import trainer
 from policyfix.runtime.training.environment import Step
 from policyfix.runtime.training.trainer import PPOConfig, Trainer, evaluate
 
@@ -148,6 +150,20 @@ def test_a_large_kl_ends_the_update(agent, task) -> None:
     trainer.optimizer.step = lambda: steps.append(1)
     trainer.run(1)
     assert len(steps) == SMALL.minibatches
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_an_update_reads_only_its_means_back(core, optimizer: str, agent, task, monkeypatch) -> None:
+    env = task()
+    learner = agent(env, core=MaskedGRU(16, 16)) if core == "gru" else agent(env)
+    read = []
+    monkeypatch.setattr(trainer, "float", lambda mean: read.append(mean) or 0.0, raising=False)
+    with moved(learner):
+        config = replace(SMALL, optimizer=optimizer, l2_init_coef=0.1)
+        statistics = Trainer(learner, env, config, device=ELSEWHERE).update()
+    assert len(read) == len(statistics)
+    assert devices(parameter.grad for parameter in learner.parameters()) == {ELSEWHERE}
 
 
 def test_an_evaluation_leaves_the_memory_as_it_was(agent, task) -> None:
