@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import TypeVar, cast
 
 import libcst as cst
@@ -222,11 +224,7 @@ class SourceTree:
 
     def _line(self, offset: int) -> int:
         """Number of the line that holds an offset, from 0."""
-        low, high = 0, len(self._lines) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if self._lines[middle][0] <= offset else (low, middle - 1)
-        return low
+        return bisect_right(self._lines, offset, key=itemgetter(0)) - 1
 
     def _line_start(self, offset: int) -> int:
         return self._lines[self._line(offset)][0]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from policyfix.codemod import Codemod, Plan, starts_afresh
+from policyfix.codemod import LOG_SOFTMAX, Codemod, Plan, starts_afresh
 from policyfix.contract import Contract
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
@@ -59,7 +59,6 @@ _SHAPING = frozenset(
     "einops.rearrange".split()
 )
 _DRAWS = frozenset({"torch.multinomial", "multinomial"})
-_LOG_SOFTMAX = frozenset({"torch.nn.functional.log_softmax", "torch.log_softmax", "log_softmax"})
 
 
 class _Unlike(Exception):  # noqa: N818 - no error: the reason why a forward is not the classic one
@@ -322,7 +321,7 @@ def _is(value: Value, other: Value) -> bool:
 
 
 def _is_log_softmax(value: Value, logits: Value) -> bool:
-    return isinstance(value, Term) and value.op in _LOG_SOFTMAX and _is(value.args[0], logits)
+    return isinstance(value, Term) and value.op in LOG_SOFTMAX and _is(value.args[0], logits)
 
 
 def _is_entropy(value: Value, logits: Value) -> bool:

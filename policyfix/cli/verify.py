@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from policyfix.cli import options
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from policyfix.runtime.checker import ProbeResult, Verification
 
 STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "skipped": "dim"}
-
-
-def _listed(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> list[str]:
-    """Codes given one by one or with commas between them."""
-    return [code.strip() for value in values for code in value.split(",") if code.strip()]
 
 
 @click.command()
@@ -32,9 +29,9 @@ def _listed(_context: click.Context, _parameter: click.Parameter, values: tuple[
     help="How to show the result.",
 )
 @click.option(
-    "--select", multiple=True, callback=_listed, help="Probes to run: PV101, PF101, PV2, stamps, ..."
+    "--select", multiple=True, callback=options.listed, help="Probes to run: PV101, PF101, PV2, stamps, ..."
 )
-@click.option("--ignore", multiple=True, callback=_listed, help="Probes to leave out.")
+@click.option("--ignore", multiple=True, callback=options.listed, help="Probes to leave out.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -55,9 +52,7 @@ def _listed(_context: click.Context, _parameter: click.Parameter, values: tuple[
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random number.")
 @click.option(
-    "--contract",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Contract to verify against (YAML). Default: the one that ships with policyfix.",
+    "--contract", type=options.FILE, help="Contract to verify against (YAML). Default: the packaged one."
 )
 @click.option(
     "--report",
@@ -69,8 +64,8 @@ def verify(
     context: click.Context,
     target: str,
     output_format: str,
-    select: list[str],
-    ignore: list[str],
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
     timeout: float,
     search_path: tuple[Path, ...],
     python: str,

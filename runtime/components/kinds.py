@@ -105,23 +105,33 @@ class ObservationNormalizer(Component):
 class _WeightedLayer(Component):
     """A linear or convolutional layer `_net` with its initialisation, clip bound and activation."""
 
-    def _build(
+    def __init__(
         self,
-        layer: nn.Linear | nn.Conv2d,
+        setting: Setting,
+        shapes: list[Shape],
         *,
-        nonlinearity: str | None,
-        initialization: str,
-        clip_scale: float,
-        l2_init_scale: float,
-        analyze_weights: bool | None,
+        nn_params: Mapping[str, Any] | None = None,
+        nonlinearity: str | None = "nn.ReLU",
+        initialization: str = "Orthogonal",
+        clip_scale: float = 1.0,
+        l2_init_scale: float = 1.0,
+        analyze_weights: bool | None = None,
     ) -> None:
-        # The scale of what the layer was drawn from; where that is not the largest weight, clip bounds use
-        # it.
+        super().__init__()
+        layer, self.out_shape = self._build(shapes, nn_params)
+        # What it was drawn from: clip bounds go by that where it is not the largest weight.
         self.drawn_scale = initialise_layer_(layer, initialization, nonlinearity)
         self.is_orthogonal = initialization.lower() == "orthogonal"
         self.clip_scale, self.l2_init_scale = max(clip_scale, 0.0), l2_init_scale
         self.analyze_weights = analyze_weights
         self._net = layer if nonlinearity is None else nn.Sequential(layer, _activation(nonlinearity))
+
+    @staticmethod
+    def _build(
+        shapes: list[Shape], nn_params: Mapping[str, Any] | None
+    ) -> tuple[nn.Linear | nn.Conv2d, Shape]:
+        """The layer, and the shape of its output."""
+        raise NotImplementedError
 
     @property
     def layer(self) -> nn.Linear | nn.Conv2d:
@@ -157,19 +167,8 @@ class Conv2d(_WeightedLayer):
     """Convolution of `[N, C, W, H]`. The window must fit: (in + 2 padding - kernel) / stride a whole
     number."""
 
-    def __init__(
-        self,
-        setting: Setting,
-        shapes: list[Shape],
-        *,
-        nn_params: Mapping[str, Any] | None = None,
-        nonlinearity: str | None = "nn.ReLU",
-        initialization: str = "Orthogonal",
-        clip_scale: float = 1.0,
-        l2_init_scale: float = 1.0,
-        analyze_weights: bool | None = None,
-    ) -> None:
-        super().__init__()
+    @staticmethod
+    def _build(shapes: list[Shape], nn_params: Mapping[str, Any] | None) -> tuple[nn.Conv2d, Shape]:
         channels, *sides = _one_source(shapes, 3)
         sizes = _parameters(nn_params, "out_channels", "kernel_size", stride=1, padding=0)
         kernels, strides, paddings = (_pair(sizes[name]) for name in ("kernel_size", "stride", "padding"))
@@ -182,15 +181,8 @@ class Conv2d(_WeightedLayer):
                     f"{side}: ({side} + 2*{padding} - {kernel}) / {stride} is not a whole number"
                 )
             spatial.append(steps + 1)
-        self.out_shape = (sizes["out_channels"], *spatial)
-        self._build(
-            nn.Conv2d(channels, sizes["out_channels"], kernels, strides, paddings),
-            nonlinearity=nonlinearity,
-            initialization=initialization,
-            clip_scale=clip_scale,
-            l2_init_scale=l2_init_scale,
-            analyze_weights=analyze_weights,
-        )
+        layer = nn.Conv2d(channels, sizes["out_channels"], kernels, strides, paddings)
+        return layer, (sizes["out_channels"], *spatial)
 
 
 def _pair(size: int | list[int]) -> tuple[int, int]:
@@ -201,30 +193,11 @@ def _pair(size: int | list[int]) -> tuple[int, int]:
 class Linear(_WeightedLayer):
     """Linear layer of `[N, in]`."""
 
-    def __init__(
-        self,
-        setting: Setting,
-        shapes: list[Shape],
-        *,
-        nn_params: Mapping[str, Any] | None = None,
-        nonlinearity: str | None = "nn.ReLU",
-        initialization: str = "Orthogonal",
-        clip_scale: float = 1.0,
-        l2_init_scale: float = 1.0,
-        analyze_weights: bool | None = None,
-    ) -> None:
-        super().__init__()
+    @staticmethod
+    def _build(shapes: list[Shape], nn_params: Mapping[str, Any] | None) -> tuple[nn.Linear, Shape]:
         (width,) = _one_source(shapes, 1)
         out_features = _parameters(nn_params, "out_features")["out_features"]
-        self.out_shape = (out_features,)
-        self._build(
-            nn.Linear(width, out_features),
-            nonlinearity=nonlinearity,
-            initialization=initialization,
-            clip_scale=clip_scale,
-            l2_init_scale=l2_init_scale,
-            analyze_weights=analyze_weights,
-        )
+        return nn.Linear(width, out_features), (out_features,)
 
 
 class Flatten(Component):

@@ -9,12 +9,10 @@ one, and writes it after every update.
 
 import argparse
 import ast
-import difflib
 import json
 import math
 import os
 import time
-from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import yaml
 
 from ..agent import AGENT_TYPES, PolicyAgent
 from ..distributed import DistributedPolicyAgent
+from ..names import hint
 from .checkpoint import load_checkpoint, save_checkpoint
 from .environment import VectorEnvironment
 from .memory_task import CueRecall
@@ -108,7 +107,7 @@ def _agent_config(name: str) -> dict[str, Any]:
     if name in AGENT_TYPES:
         return {"agent_type": name}
     if not Path(name).exists():
-        raise ValueError(f"--agent: {name} is neither an agent nor a file{_meant(name, AGENT_TYPES)}")
+        raise ValueError(f"--agent: {name} is neither an agent nor a file{hint(name, AGENT_TYPES)}")
     try:
         config = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -118,11 +117,6 @@ def _agent_config(name: str) -> dict[str, Any]:
     return config
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def _config(settings: list[str], agents: int) -> PPOConfig:
     """The defaults, with a batch of two segments of every agent, and `settings` on top."""
     defaults = {field.name: field.default for field in fields(PPOConfig)}
@@ -130,7 +124,7 @@ def _config(settings: list[str], agents: int) -> PPOConfig:
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in defaults:
-            raise ValueError(f"--set {setting}: PPOConfig has no {name!r}{_meant(name, defaults)}")
+            raise ValueError(f"--set {setting}: PPOConfig has no {name!r}{hint(name, defaults)}")
         try:
             values[name] = value if isinstance(defaults[name], str) else ast.literal_eval(value)
         except (SyntaxError, ValueError):

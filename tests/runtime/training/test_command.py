@@ -42,8 +42,11 @@ def test_a_run_goes_on_from_its_checkpoint(tmp_path: Path, capsys: pytest.Captur
         (["--agent", "agent.yaml"], "did you mean 'clip_range'"),
         (["--agent", "broken.yaml"], "broken.yaml is no YAML"),
         (["--agent", "list.yaml"], "it holds no mapping"),
-        (["--agent", "latent_attn_tini"], "is neither an agent nor a file; did you mean latent_attn_tiny?"),
-        (["--set", "gama=0.9"], "PPOConfig has no 'gama'; did you mean gamma?"),
+        (
+            ["--agent", "latent_attn_tini"],
+            "is neither an agent nor a file (did you mean 'latent_attn_tiny'?)",
+        ),
+        (["--set", "gama=0.9"], "PPOConfig has no 'gama' (did you mean 'gamma'?)"),
         (["--set", "gamma="], "'' is no value as Python writes it"),
         (["--checkpoint", "list.yaml"], "list.yaml is no checkpoint"),
         (["--checkpoint", "other.pt"], "other.pt is no checkpoint of a trainer"),
