@@ -1,6 +1,6 @@
 """Speed and memory of `policyfix.runtime`'s policies against other libraries' of the same architecture.
 
-    python benchmarks/runtime.py [--metta TREE] [--torchrl PYTHON] [--rows REGEX] [--rounds N]
+    python benchmarks/runtime.py [--metta TREE] [--torchrl PYTHON] [--rows REGEX] [--rounds N] [--device cuda]
 
 Rows, each against the peers that are there:
 
@@ -11,6 +11,7 @@ Rows, each against the peers that are there:
 - `masked LSTM`: forward and backward of two layers over `[64, 64]` with 10 % resets inside the rows, beside
   an unmasked `nn.LSTM`; then whether outputs and gradients equal those of a loop that steps and erases;
 - `compiled`: ours under `torch.compile(fullgraph=True)` beside ours;
+- `captured` and `in bfloat16`, on a GPU: the rollout step replayed from a graph, training under autocast;
 - `host reads`: operators of one forward that read a value back to the host;
 - `peak memory`: of one training step, in a process of its own, above what it held after one of one row.
 
@@ -21,7 +22,8 @@ TorchRL's `LSTMModule` around the same net, run by another interpreter (`--torch
 `tensordict` of its own. A peer that is not there is named, and its rows are left out.
 
 The contestants of a row take turns, a round each; a ratio is the median of the rounds' ratios, with their p10
-and p90. By default one thread runs and processor time counts: a busy machine stretches wall time only.
+and p90. By default one thread runs and processor time counts: a busy machine stretches wall time only. Of
+a GPU wall time counts, until it is done.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ import functools
 import importlib
 import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -79,7 +80,7 @@ def environment() -> SimpleNamespace:
 
 def observations(*shape: int) -> Tensor:
     """Tokens uint8 `[*shape, 200, 3]`: distinct cells and features first, then padding."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(0)
 
     def bytes_below(bound: int) -> Tensor:
         return torch.randint(bound, (*shape, TOKENS), generator=generator, dtype=torch.uint8)
@@ -129,7 +130,8 @@ def train_step(policy: nn.Module, batch: int, resets: bool = False) -> Step:
 
 def flags(batch: int) -> Tensor:
     """Episode starts bool `[batch, 64]`, one step in ten."""
-    return torch.rand(batch, STEPS, generator=torch.Generator().manual_seed(1)) < RESETS
+    generator = torch.Generator(torch.get_default_device()).manual_seed(1)
+    return torch.rand(batch, STEPS, generator=generator) < RESETS
 
 
 # ------------------------------------------------------------------------ the peers
@@ -152,7 +154,7 @@ class PlainNet(nn.Module):
         place, feature, value = tokens.long().unbind(-1)
         x, y = place >> 4, place & 15
         row, column = torch.where((place != 255) & (feature < FEATURES) & (x < SIDE) & (y < SIDE))
-        box = torch.zeros(tokens.shape[0], FEATURES, SIDE, SIDE)
+        box = torch.zeros(tokens.shape[0], FEATURES, SIDE, SIDE, device=tokens.device)
         box[row, feature[row, column], x[row, column], y[row, column]] = value[row, column].float()
         cells = F.relu(self.conv2(F.relu(self.conv1(box / self.scale))))
         return F.relu(self.fc2(F.relu(self.fc1(cells.flatten(1)))))
@@ -212,7 +214,7 @@ def torchrl_steps() -> dict[str, Callable[[int], Step]]:
     start = "recurrent_state_h", "recurrent_state_c"
 
     def unroll(features: Tensor, starts: Tensor, shape: list[int]) -> Tensor:
-        zeros = torch.zeros(*shape, LAYERS, HIDDEN)
+        zeros = features.new_zeros(*shape, LAYERS, HIDDEN)
         td = TensorDict(
             {"features": features, "is_init": starts.unsqueeze(-1), **dict.fromkeys(start, zeros)}, shape
         )
@@ -292,7 +294,8 @@ def metta_policy(tree: Path, name: str) -> nn.Module:
     pairs = [(kind, value) for kind, most in enumerate(MAXIMA) for value in range(most + 1)]
     policy.cum_action_max_params = torch.tensor([0, *MAXIMA]).cumsum(0)
     policy.action_index_tensor = torch.tensor(pairs, dtype=torch.int32)
-    policy.activate_action_embeddings([f"{env.action_names[k]}_{v}" for k, v in pairs], torch.device("cpu"))
+    names = [f"{env.action_names[k]}_{v}" for k, v in pairs]
+    policy.activate_action_embeddings(names, torch.get_default_device())
     return policy
 
 
@@ -319,6 +322,8 @@ class Child:
             str(options.threads),
             "--clock",
             options.clock,
+            "--device",
+            options.device,
         ]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ask("hello")
@@ -337,9 +342,10 @@ class Child:
         return float(self.ask(f"{kind} {batch} {repeats}"))
 
 
-def serve(clock: Callable[[], float]) -> None:
+def serve(clock: Callable[[], float], device: torch.device) -> None:
     """Answer `Child`."""
-    steps = torchrl_steps()
+    with device:
+        steps = torchrl_steps()
     made: dict[tuple[str, int], Step] = {}
     for line in sys.stdin:
         answer = "ready"
@@ -348,10 +354,23 @@ def serve(clock: Callable[[], float]) -> None:
             key = kind, int(batch)
             if key not in made:
                 made.clear()
-                made[key] = steps[kind](int(batch))
+                with device:
+                    made[key] = steps[kind](int(batch))
                 made[key]()
             answer = repr(timed(made[key], int(repeats), clock))
         print("=", answer, flush=True)
+
+
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+    """Seconds since some time: of an accelerator, when it has done what it was told."""
+    if options.device == "cpu":
+        return time.process_time if options.clock == "cpu" else time.perf_counter
+
+    def clock() -> float:
+        torch.accelerator.synchronize()
+        return time.perf_counter()
+
+    return clock
 
 
 def timed(step: Step, repeats: int, clock: Callable[[], float]) -> float:
@@ -367,7 +386,8 @@ class Bench:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.clock = time.process_time if options.clock == "cpu" else time.perf_counter
+        self.clock = clock_of(options)
+        self.device = torch.device(options.device)
         self.child = Child(options.torchrl, options) if options.torchrl else None
 
     def wanted(self, row: str) -> bool:
@@ -385,7 +405,8 @@ class Bench:
         times: dict[str, Callable[[int], float]] = {}
         repeats = 1
         for who, make in contestants.items():
-            step = make()
+            with self.device:
+                step = make()
             step()
             times[who] = functools.partial(self._timed, step)
             if not repeats > 1:
@@ -477,7 +498,7 @@ def packed(lstm: nn.LSTM, inputs: Tensor, starts: Tensor) -> Tensor:
     starts = starts.clone()
     starts[:, 0] = True
     first = starts.flatten().nonzero().flatten()
-    lengths = torch.diff(first, append=torch.tensor([starts.numel()]))
+    lengths = torch.diff(first, append=first.new_tensor([starts.numel()]))
     pieces = inputs.flatten(0, 1).split(lengths.tolist())
     outputs, _ = lstm(nn.utils.rnn.pack_sequence(pieces, enforce_sorted=False))
     return torch.cat(nn.utils.rnn.unpack_sequence(outputs)).view_as(inputs)
@@ -486,9 +507,10 @@ def packed(lstm: nn.LSTM, inputs: Tensor, starts: Tensor) -> Tensor:
 def cores(bench: Bench) -> None:
     """The rows of the LSTM alone."""
     torch.manual_seed(0)
-    lstm = nn.LSTM(HIDDEN, HIDDEN, LAYERS, batch_first=True)
+    lstm = nn.LSTM(HIDDEN, HIDDEN, LAYERS, batch_first=True, device=bench.device)
     for batch in (64,):
-        inputs, starts = torch.randn(batch, STEPS, HIDDEN, requires_grad=True), flags(batch)
+        with bench.device:
+            inputs, starts = torch.randn(batch, STEPS, HIDDEN, requires_grad=True), flags(batch)
 
         def backward(unroll: Callable[..., Tensor]) -> tuple[Tensor, Tensor]:
             inputs.grad = None  # noqa: B023 -- called within the round
@@ -539,7 +561,7 @@ def host_reads(bench: Bench, tree: Path | None) -> None:
     if not bench.wanted("host reads"):
         return
     names = ["Fast", *(f"LatentAttn{size}" for size in LATENT)]
-    action = torch.zeros(4, STEPS, 2, dtype=torch.int32)
+    action = torch.zeros(4, STEPS, 2, dtype=torch.int32, device=bench.device)
     print("\n| forward | who | host reads of a rollout step | of a training forward |\n|-|-|-|-|")
     for name in names:
         for who, make in {
@@ -548,14 +570,15 @@ def host_reads(bench: Bench, tree: Path | None) -> None:
         }.items():
             if make is None:
                 continue
-            policy = make(name)
-            rollout = rollout_step(policy, 4)
+            with bench.device:
+                policy = make(name)
+                rollout, tokens = rollout_step(policy, 4), observations(4, STEPS)
             rollout()
             with HostReads() as stepping:
                 rollout()
             with HostReads() as training:
                 getattr(policy, "reset_memory", lambda: None)()
-                policy(TensorDict({"env_obs": observations(4, STEPS)}, [4, STEPS]), None, action)
+                policy(TensorDict({"env_obs": tokens}, [4, STEPS]), None, action)
             print(f"| {name} | {who} | {stepping.count} | {training.count} |", flush=True)
 
 
@@ -581,14 +604,64 @@ def compiled(bench: Bench) -> None:
     )
 
 
-def peak(who: str, batch: int, tree: Path | None) -> float:
+def captured(step: Step) -> Step:
+    """A step that is told to a GPU once, and replayed."""
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
+
+
+def in_bfloat16(step: Step) -> Step:
+    def low() -> None:
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            step()
+
+    return low
+
+
+def on_a_gpu(bench: Bench) -> None:
+    for batch in (64, 512, 2048):
+        bench.row(
+            f"captured rollout Fast B={batch}",
+            {
+                "ours": lambda: rollout_step(ours("Fast"), batch),  # noqa: B023 -- called within the round
+                "ours, captured": lambda: captured(rollout_step(ours("Fast"), batch)),  # noqa: B023
+            },
+        )
+    for batch in (32, 256):
+        bench.row(
+            f"train Fast in bfloat16 B={batch}",
+            {
+                "ours": lambda: train_step(ours("Fast"), batch),  # noqa: B023
+                "ours, bfloat16": lambda: in_bfloat16(train_step(ours("Fast"), batch)),  # noqa: B023
+            },
+        )
+
+
+def held(device: torch.device) -> float:
+    """The most MB that this process has held: of its own memory, or of a GPU's."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status").read_text()  # getrusage begins with what the parent has held
+    return int(re.search(r"VmHWM:\s*(\d+)", status)[1]) / 2**10  # type: ignore[index]
+
+
+def peak(who: str, batch: int, tree: Path | None, device: torch.device) -> float:
     """MB that a training step of `batch` rows of `Fast` adds to the most that this process has held."""
-    policy = metta_policy(tree, "Fast") if who == "metta" and tree is not None else ours("Fast")
-    train_step(policy, 1)()
-    step = train_step(policy, batch)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with device:
+        policy = metta_policy(tree, "Fast") if who == "metta" and tree is not None else ours("Fast")
+        first, step = train_step(policy, 1), train_step(policy, batch)
+    first()
+    before = held(device)
     step()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return held(device) - before
 
 
 def memory(bench: Bench, tree: Path | None) -> None:
@@ -606,6 +679,8 @@ def memory(bench: Bench, tree: Path | None) -> None:
                 str(batch),
                 "--threads",
                 str(bench.options.threads),
+                "--device",
+                bench.options.device,
             ]
             command += ["--metta", str(tree)] if tree else []
             cells.append(
@@ -634,6 +709,7 @@ def main() -> int:
     parser.add_argument(
         "--clock", choices=("cpu", "wall"), default="cpu", help="seconds of processor or of wall time"
     )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1")
     parser.add_argument("--serve-torchrl", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -642,19 +718,20 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     if options.serve_torchrl:
-        serve(time.process_time if options.clock == "cpu" else time.perf_counter)
+        serve(clock_of(options), torch.device(options.device))
         return 0
     if options.peak:
-        print(peak(options.peak[0], int(options.peak[1]), options.metta))
+        print(peak(options.peak[0], int(options.peak[1]), options.metta, torch.device(options.device)))
         return 0
 
     bench, tree = Bench(options), options.metta
-    print(
-        f"{os.cpu_count()} cores, {options.threads} thread(s), {options.clock} time; "
-        f"torch {torch.__version__}\n"
-    )
+    where = f"{os.cpu_count()} cores, {options.threads} thread(s), {options.clock} time"
+    if bench.device.type == "cuda":
+        where = torch.cuda.get_device_name(bench.device)
+    print(f"{where}; torch {torch.__version__}\n")
     try:
-        puffer = puffer_steps()
+        with bench.device:
+            puffer = puffer_steps()
     except ImportError as error:
         puffer = {}
         print(f"puffer is left out: {error}\n")
@@ -665,6 +742,8 @@ def main() -> int:
     policies(bench, tree, puffer)
     cores(bench)
     compiled(bench)
+    if bench.device.type == "cuda":
+        on_a_gpu(bench)
     host_reads(bench, tree)
     memory(bench, tree)
     return 0
