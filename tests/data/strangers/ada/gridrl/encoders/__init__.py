@@ -1,0 +1,3 @@
+from .box import BoxEncoder, LeakyBoxEncoder
+
+__all__ = ["BoxEncoder", "LeakyBoxEncoder"]

@@ -1,0 +1,5 @@
+from .gru import GridGRU
+from .lstm import GridLSTM
+from .quick import QuickGRU
+
+__all__ = ["GridGRU", "GridLSTM", "QuickGRU"]

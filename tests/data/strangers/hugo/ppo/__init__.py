@@ -1,0 +1,1 @@
+from ppo.policies import Compact, History, HistoryToo

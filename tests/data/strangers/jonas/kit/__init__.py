@@ -1,0 +1,1 @@
+from kit.policies import Condor, Falcon, Kite, Sparrow
