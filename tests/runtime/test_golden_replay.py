@@ -18,6 +18,7 @@ from torch import nn
 
 from policyfix.runtime import golden
 from policyfix.runtime.components import ComponentPolicy, read_config
+from policyfix.runtime.golden.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "tests/data/golden"
@@ -153,7 +154,7 @@ def clipped_biases(policy: ComponentPolicy) -> None:
 )
 def test_a_mistake_is_over(mistake: Callable[[ComponentPolicy], None], shows: str) -> None:
     def build(meta) -> golden.Subject:
-        subject = golden._build_component(meta)
+        subject = golden.BUILDERS["component_*"](meta)
         subject.policy.register_load_state_dict_post_hook(lambda policy, _: mistake(policy))
         return subject
 
@@ -162,7 +163,7 @@ def test_a_mistake_is_over(mistake: Callable[[ComponentPolicy], None], shows: st
 
 def test_another_initialisation_is_over() -> None:
     def build(meta) -> golden.Subject:
-        subject = golden._build_component(meta)
+        subject = golden.BUILDERS["component_*"](meta)
         nn.init.xavier_normal_(subject.policy.policy["fc1"].layer.weight)
         return subject
 
@@ -185,14 +186,14 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_the_command_says_how_far_and_exits_with_1_when_something_is_over(copy: Path, capsys) -> None:
-    assert golden.main(["--seeds", "0", str(FAST)]) == 0
+    assert main(["--seeds", "0", str(FAST)]) == 0
     printed = capsys.readouterr().out
     assert "train          grad.policy.components._value_._net.bias" in printed
     assert "0 over" in printed
     rollout = load_file(copy / "rollout.safetensors")
     rollout["out.values"][3, 2] += 0.01
     save_file(rollout, copy / "rollout.safetensors")
-    assert golden.main(["--quiet", "--seeds", "0", str(copy), str(FAST)]) == 1
+    assert main(["--quiet", "--seeds", "0", str(copy), str(FAST)]) == 1
     printed = capsys.readouterr().out
     assert printed.startswith("OVER")
     assert "1 over; worst" in printed
@@ -240,7 +241,7 @@ def test_a_folder_that_cannot_be_read_is_one_line_and_2(
     spoil: Callable[[Path], str], copy: Path, capsys
 ) -> None:
     message = spoil(copy)
-    assert golden.main(["--seeds", "0", str(copy)]) == 2
+    assert main(["--seeds", "0", str(copy)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
 
@@ -253,5 +254,5 @@ def test_a_policy_of_ones_own_is_replayed(copy: Path, monkeypatch, tmp_path: Pat
     )
     monkeypatch.syspath_prepend(tmp_path)
     spoil_policy(copy)
-    assert golden.main(["--builder", "mine:build", "--seeds", "0", "--quiet", str(copy)]) == 0
-    assert golden.main(["--builder", "mine:nothing", str(copy)]) == 2
+    assert main(["--builder", "mine:build", "--seeds", "0", "--quiet", str(copy)]) == 0
+    assert main(["--builder", "mine:nothing", str(copy)]) == 2
