@@ -37,7 +37,7 @@ def action_tables(bench: Bench, policy: nn.Module, observed: Tensor) -> dict[str
 
 def first_step(bench: Bench, policy: nn.Module, observed: Tensor) -> tuple[Tensor, Tensor]:
     """Log-probs [B, A] and values [B] of a first step of a policy that has made none."""
-    outputs = bench.outputs(bench.step(bench.copy(policy), observed.clone()))
+    outputs = bench.stepped(bench.copy(policy), observed)
     return outputs.full_log_probs, outputs.value
 
 

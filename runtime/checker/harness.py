@@ -83,7 +83,7 @@ class Bench:
     def carries_state(self) -> bool:
         """Whether a second identical observation gives another output than the first."""
         policy, observations = self.policy(), self.observations(3)
-        first, second = (self.outputs(self.step(policy, observations)) for _ in range(2))
+        first, second = (self.stepped(policy, observations) for _ in range(2))
         return gap(first, second) > TOLERANCE
 
     def need_recurrent_policy(self, policy: Any) -> None:
@@ -154,6 +154,10 @@ class Bench:
         with torch.no_grad():
             policy(td)
         return td
+
+    def stepped(self, policy: Any, observations: Tensor, **given: Any) -> Outputs:
+        """The outputs of a rollout step on a copy of `observations`; see `step` and `outputs`."""
+        return self.outputs(self.step(policy, observations.clone(), **given))
 
     def rollout_input(self, observations: Tensor) -> TensorDict:
         """What the trainer hands to a rollout step: [B], no boundary, group 0."""

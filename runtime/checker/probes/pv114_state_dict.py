@@ -17,9 +17,9 @@ def probe(bench: Bench) -> str:
         for parameter in policy.parameters():
             noise = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
             parameter.add_(0.05 * noise)
-    untouched = bench.outputs(bench.step(bench.policy(), observations.clone()))
+    untouched = bench.stepped(bench.policy(), observations)
     saved = policy.state_dict()  # before any forward: no memory to carry
-    expected = bench.outputs(bench.step(policy, observations.clone()))
+    expected = bench.stepped(policy, observations)
     bench.step(policy, observations.clone())
     late = policy.state_dict()
     if extra := sorted(set(late) ^ set(saved)):
@@ -28,7 +28,7 @@ def probe(bench: Bench) -> str:
         other.load_state_dict(late, strict=True)
     except RuntimeError as error:
         raise BrokenClauseError(f"a policy of the same class cannot load it: {error}") from None
-    loaded = bench.outputs(bench.step(other, observations.clone()))
+    loaded = bench.stepped(other, observations)
     if gap(untouched, expected) <= TOLERANCE:
         raise BrokenClauseError(
             "other weights give the same outputs: the forward does not use the parameters"

@@ -47,16 +47,16 @@ def _round_trip(bench: Bench) -> None:
     _warmed_up(bench, policy, warm_up)
     snapshot = getattr(policy, names.get)()
     taken = copy.deepcopy(snapshot)
-    expected = bench.outputs(bench.step(policy, observed.clone()))
+    expected = bench.stepped(policy, observed)
     _warmed_up(bench, policy, further)
     getattr(policy, names.set)(copy.deepcopy(taken))
-    apart = gap(bench.outputs(bench.step(policy, observed.clone())), expected)
+    apart = gap(bench.stepped(policy, observed), expected)
     if apart > TOLERANCE:
         raise BrokenClauseError(
             f"after {names.set} of an earlier snapshot the same step differs by {apart:.1e}"
         )
     getattr(policy, names.set)(snapshot)
-    apart = gap(bench.outputs(bench.step(policy, observed.clone())), expected)
+    apart = gap(bench.stepped(policy, observed), expected)
     if apart > TOLERANCE:
         raise BrokenClauseError(
             f"{names.get} hands out the live container: later steps changed the snapshot by {apart:.1e}"
@@ -68,8 +68,8 @@ def _reset(bench: Bench) -> None:
     _warmed_up(bench, policy, [bench.observations(BATCH) for _ in range(3)])
     getattr(policy, names.reset)()
     observed = bench.observations(BATCH)
-    fresh = bench.outputs(bench.step(bench.twin(policy), observed.clone()))
-    apart = gap(bench.outputs(bench.step(policy, observed.clone())), fresh)
+    fresh = bench.stepped(bench.twin(policy), observed)
+    apart = gap(bench.stepped(policy, observed), fresh)
     if apart > TOLERANCE:
         raise BrokenClauseError(
             f"after {names.reset} the next step differs by {apart:.1e} from a new policy's"
@@ -87,8 +87,8 @@ def _snapshot_written_to(bench: Bench) -> None:
         raise BrokenClauseError(f"{names.get}() holds no tensor although the policy carries state")
     for tensor in tensors:
         tensor.zero_()
-    expected = bench.outputs(bench.step(control, observed.clone()))
-    apart = gap(bench.outputs(bench.step(policy, observed.clone())), expected)
+    expected = bench.stepped(control, observed)
+    apart = gap(bench.stepped(policy, observed), expected)
     if apart > TOLERANCE:
         raise BrokenClauseError(
             f"{names.get} hands out the live tensors: writing to the snapshot changed the next step"

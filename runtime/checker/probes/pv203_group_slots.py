@@ -16,8 +16,8 @@ def probe(bench: Bench) -> str:
     for step in range(4):
         for group in groups:
             observed = bench.observations(BATCH)
-            mixed = bench.outputs(bench.step(policy, observed.clone(), group=group))
-            alone = bench.outputs(bench.step(apart[group], observed.clone(), group=group))
+            mixed = bench.stepped(policy, observed, group=group)
+            alone = bench.stepped(apart[group], observed, group=group)
             worst = max(worst, gap(mixed, alone))
             if worst > TOLERANCE:
                 raise BrokenClauseError(

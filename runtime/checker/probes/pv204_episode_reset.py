@@ -47,8 +47,8 @@ def _problems(bench: Bench, done: bool, truncated: bool, without: tuple[str, ...
         without=without,
     )
     after = bench.outputs(td)
-    new = bench.outputs(bench.step(fresh, observed.clone(), without=without))
-    going_on = bench.outputs(bench.step(undisturbed, observed.clone(), without=without))
+    new = bench.stepped(fresh, observed, without=without)
+    going_on = bench.stepped(undisturbed, observed, without=without)
     problems = []
     if (apart := gap(rows(after, flagged), rows(new, flagged))) > TOLERANCE:
         problems.append(f"the flagged row differs by {apart:.1e} from a new policy's")

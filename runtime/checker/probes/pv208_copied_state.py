@@ -24,8 +24,8 @@ def probe(bench: Bench) -> str:
     except Exception as error:
         raise BrokenClauseError(f"the policy cannot be copied in a rollout: {error}") from error
     observed = bench.observations(BATCH)
-    copied = bench.outputs(bench.step(same_size, observed.clone()))
-    apart = gap(copied, bench.outputs(bench.step(fresh, observed.clone())))
+    copied = bench.stepped(same_size, observed)
+    apart = gap(copied, bench.stepped(fresh, observed))
     if apart > TOLERANCE:
         raise BrokenClauseError(
             f"the first step of a copy differs by {apart:.1e} from a new policy's: "

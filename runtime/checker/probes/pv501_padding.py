@@ -37,7 +37,7 @@ def _content_of_padding(bench: Bench) -> float:
     scribbled[..., 1][padding] = torch.randint(features, (count,), generator=bench.rng).to(torch.uint8)
     scribbled[..., 2][padding] = torch.randint(1, 200, (count,), generator=bench.rng).to(torch.uint8)
     twin = bench.twin(policy)
-    return gap(bench.outputs(bench.step(policy, plain)), bench.outputs(bench.step(twin, scribbled)))
+    return gap(bench.stepped(policy, plain), bench.stepped(twin, scribbled))
 
 
 def _corner_token(bench: Bench, *, padding: bool) -> float:
@@ -50,7 +50,7 @@ def _corner_token(bench: Bench, *, padding: bool) -> float:
     for value in (LOUD, QUIET):
         tokens = rows.clone()
         tokens[:, 0] = torch.tensor([0, 0, value], dtype=torch.uint8)
-        outputs.append(bench.outputs(bench.step(bench.twin(policy), tokens)))
+        outputs.append(bench.stepped(bench.twin(policy), tokens))
     return gap(outputs[0], outputs[1])
 
 

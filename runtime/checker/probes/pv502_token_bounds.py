@@ -42,7 +42,7 @@ def probe(bench: Bench) -> str:
         for row, token in zip(rows, tokens, strict=True):
             if token is not None:
                 row[0] = torch.tensor([token[0] << 4 | token[1], token[2], LOUD])
-        found = bench.outputs(bench.step(bench.copy(policy), rows))
+        found = bench.stepped(bench.copy(policy), rows)
         return torch.cat([found.value.unsqueeze(1), found.full_log_probs], 1)
 
     known: list[Token | None] = [None, *(place for places in inside.values() for place in places)]

@@ -15,7 +15,7 @@ def probe(bench: Bench) -> str:
     tables = action_tables(bench, policy, observed)
     found = {path: float(table.detach().abs().max()) for path, table in tables.items()}
     if loud := {path: entry for path, entry in found.items() if entry > largest + ROUNDING}:
-        spread = bench.outputs(bench.step(policy, observed)).full_log_probs
+        spread = bench.stepped(policy, observed).full_log_probs
         apart = float((spread.amax(-1) - spread.amin(-1)).max())
         raise BrokenClauseError(
             ", ".join(f"{path} starts with entries up to {entry:.3g}" for path, entry in loud.items())

@@ -15,8 +15,8 @@ def probe(bench: Bench) -> str:
     quiet = _valued(bench.observations(BATCH), bench.contract.padding, 1)
     loud = _valued(quiet.clone(), bench.contract.padding, 200)
     loud[0] = quiet[0]
-    one = rows(bench.outputs(bench.step(beside_quiet, quiet)), slice(0, 1))
-    other = rows(bench.outputs(bench.step(beside_loud, loud)), slice(0, 1))
+    one = rows(bench.stepped(beside_quiet, quiet), slice(0, 1))
+    other = rows(bench.stepped(beside_loud, loud), slice(0, 1))
     if (apart := gap(one, other)) > TOLERANCE:
         raise BrokenClauseError(f"louder rows in the batch change the output of a row by {apart:.1e}")
     return f"a row's output is the same beside rows with values of 1 and of 200 ({BATCH} rows)"

@@ -26,7 +26,7 @@ def probe(bench: Bench) -> str:
         rows = tokens.clone()
         rows[..., 2] = values.unsqueeze(1)
         rows[padding] = bench.contract.padding
-        found = bench.outputs(bench.step(bench.copy(policy), rows))
+        found = bench.stepped(bench.copy(policy), rows)
         return torch.cat([found.value.unsqueeze(1), found.full_log_probs], 1)
 
     ones = torch.ones_like(normalisations)
