@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from policyfix import sources, suppressions
 from policyfix.contract import Contract
+from policyfix.record import record
 from policyfix.rule import Finding, Severity, discover
 from policyfix.subjects.suppressed import SuppressedFile
 from policyfix.suppressions import Suppression
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class Screen:
     """Stands between the rules and the report. `silent` holds globs, relative to `root`, with the codes that
     are not reported in the files that they match."""
 
     silent: tuple[tuple[str, frozenset[str]], ...] = ()
-    severities: Mapping[str, Severity] = field(default_factory=dict)
+    severities: Mapping[str, Severity] = MappingProxyType({})
     require_reason: bool = False
     root: Path = Path()
     # Only single files were given. The class that makes a defect out of a line, and so use of a suppression,

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from policyfix.record import record
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Compared, InPlace, Place, Trace
@@ -58,7 +58,7 @@ class OverwrittenSentinel(Rule[PolicyClass]):
                     )
 
 
-@dataclass(frozen=True, slots=True)
+@record()
 class _Write:
     """Padding that is replaced, in place or in a new tensor, where `mask` says that it is padding."""
 
