@@ -169,6 +169,14 @@ def segment_probabilities(advantages: Tensor, alpha: float) -> Tensor:
     return (weights + 1e-6) / (weights.sum() + 1e-6)
 
 
+def sample_segments(probabilities: Tensor, size: int) -> Tensor:
+    """`size` segments int64 `[size]`, none twice, drawn one after the other with probabilities `[S]`.
+
+    An exponential race, as `sample_index` runs it: the draw of `torch.multinomial`, and no wait.
+    """
+    return (probabilities / torch.empty_like(probabilities).exponential_()).topk(size).indices
+
+
 def importance_weights(probabilities: Tensor, beta: float) -> Tensor:
     """What undoes the preference of `segment_probabilities` `[S]`: (S * p)^-`beta`, `[S, 1]`."""
     return (len(probabilities) * probabilities).pow(-beta).unsqueeze(1)

@@ -23,6 +23,7 @@ from .experience import (
     experience_spec,
     importance_weights,
     observation_field,
+    sample_segments,
     segment_probabilities,
 )
 from .loss import normalise, ppo_loss
@@ -189,7 +190,7 @@ class Trainer:
             for _ in range(config.minibatches):
                 self.policy.reset_memory()
                 probabilities = segment_probabilities(whole, config.prio_alpha)
-                rows = torch.multinomial(probabilities, size)
+                rows = sample_segments(probabilities, size)
                 weights = importance_weights(probabilities, beta)[rows]
                 done += 1
                 steps = done % config.accumulate_minibatches == 0

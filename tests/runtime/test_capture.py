@@ -19,7 +19,10 @@ def test_the_recorder_records() -> None:
     with Waits() as waits:
         bool(torch.ones(1).any())
         torch.ones(3).nonzero()
-    assert len(waits.seen) == 2
+        torch.ones(3).multinomial(1)
+        torch.ones(3)[torch.ones(3) > 0] = 2
+        torch.ones(3)[torch.tensor([1])]
+    assert len(waits.seen) == 4
 
 
 def test_no_forward_waits_for_a_value(policy, batch) -> None:

@@ -1,5 +1,6 @@
 """A recorder of the operators for which an accelerator has to be waited for."""
 
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 WAITING = {
@@ -11,7 +12,18 @@ WAITING = {
     "masked_select",
     "equal",
     "is_nonzero",
+    # These look at values inside of themselves: a draw checks its probabilities.
+    "multinomial",
+    "bincount",
+    "repeat_interleave",
 }
+_INDEXING = ("index", "index_put", "index_put_", "_index_put_impl_")
+
+
+def _waits(name: str, args: tuple) -> bool:
+    if name in _INDEXING:  # by a mask: how much it picks is a value
+        return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
+    return name in WAITING
 
 
 class Waits(TorchDispatchMode):
@@ -22,6 +34,6 @@ class Waits(TorchDispatchMode):
         self.seen: list[str] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        if func.overloadpacket.__name__ in WAITING:
+        if _waits(func.overloadpacket.__name__, args):
             self.seen.append(str(func))
         return func(*args, **(kwargs or {}))

@@ -294,9 +294,10 @@ def test_forward_is_one_graph(name: str, training: bool, tokens_env, tokens_batc
 def test_no_forward_waits_for_a_value(config, tokens_env, tokens_batch, component_policy) -> None:
     env = tokens_env()
     policy = component_policy(env, config, clip_range=0.1)
+    rollout, minibatch = tokens_batch(3, env=env, **flags(3)), tokens_batch(3, 2, env=env, **flags(3, 2))
     with Waits() as waits:
-        policy(tokens_batch(3, env=env, **flags(3)))
-        policy(tokens_batch(3, 2, env=env, **flags(3, 2)), action=torch.zeros(3, 2, 2, dtype=torch.int64))
+        policy(rollout)
+        policy(minibatch, action=torch.zeros(3, 2, 2, dtype=torch.int64))
         policy.clip_weights()
         policy.l2_init_loss()
     assert waits.seen == []

@@ -3,6 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from policyfix.runtime.training.experience import (
     ExperienceBuffer,
@@ -10,6 +12,7 @@ from policyfix.runtime.training.experience import (
     experience_spec,
     importance_weights,
     observation_field,
+    sample_segments,
     segment_probabilities,
 )
 
@@ -128,3 +131,14 @@ def test_surprising_segments_come_more_often_and_weigh_less() -> None:
     torch.testing.assert_close(segment_probabilities(advantages[:2], 0.0), torch.full((2,), 0.5))
     weights = importance_weights(probs[:2], 1.0)
     torch.testing.assert_close(weights.squeeze() * probs[:2], torch.full((2,), 0.5))
+
+
+@given(st.integers(0, 2**31), st.integers(1, 40), st.data())
+def test_segments_are_drawn_as_torch_draws_them(seed: int, segments: int, data) -> None:
+    size = data.draw(st.integers(1, segments))
+    torch.manual_seed(seed)
+    probabilities = torch.rand(segments)
+    state = torch.get_rng_state()
+    drawn = sample_segments(probabilities, size)
+    torch.set_rng_state(state)
+    assert drawn.tolist() == torch.multinomial(probabilities, size).tolist()

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 from elsewhere import ELSEWHERE, devices, moved
+from waits import Waits
 
 from policyfix.runtime import MaskedGRU, PolicyAgent
 from policyfix.runtime.modes import SOUND
@@ -161,8 +162,11 @@ def test_an_update_reads_only_its_means_back(core, optimizer: str, agent, task, 
     monkeypatch.setattr(trainer, "float", lambda mean: read.append(mean) or 0.0, raising=False)
     with moved(learner):
         config = replace(SMALL, optimizer=optimizer, l2_init_coef=0.1)
-        statistics = Trainer(learner, env, config, device=ELSEWHERE).update()
+        trained = Trainer(learner, env, config, device=ELSEWHERE)
+        with Waits() as waits:
+            statistics = trained.update()
     assert len(read) == len(statistics)
+    assert not [name for name in waits.seen if "_local_scalar" not in name]  # Adam's step count is the host's
     assert devices(parameter.grad for parameter in learner.parameters()) == {ELSEWHERE}
 
 
