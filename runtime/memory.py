@@ -3,7 +3,7 @@
 A state is a tuple of tensors `[L, B, H]`, as many as the core has: (h, c) of an LSTM, (h,) of a GRU.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from numbers import Integral
 from typing import Any, Self
 
@@ -21,6 +21,8 @@ BOUNDARY_KEYS = ("dones", "truncateds")
 
 # (h, c), or what else a core has, each `[L, B, H]`.
 State = tuple[Tensor, ...]
+# A state as a forward's caller brings it, and gets the new one back: by name, None where it has none.
+NamedState = MutableMapping[str, Tensor | None]
 # Environment group -> state.
 Snapshot = dict[int, State]
 

@@ -2,7 +2,7 @@
 
 import inspect
 import warnings
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -11,7 +11,7 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from . import actions as codec
-from .memory import Snapshot, State, StateStore, run_core, state_names
+from .memory import NamedState, Snapshot, State, StateStore, run_core, state_names
 from .modes import Mode, resolve_mode
 from .names import constructor_parameters, with_hints
 from .nets.lstm import MaskedLSTM
@@ -149,16 +149,9 @@ class RecurrentPolicy(nn.Module):
             )
         if clip_strategy not in ("uniform", "per_layer"):
             raise ValueError(f"clip_strategy must be 'uniform' or 'per_layer', got {clip_strategy!r}")
-        lacking = [name for name in ("encode_observations", "decode_actions") if not hasattr(policy, name)]
-        if lacking or not isinstance(policy, nn.Module):
-            raise ValueError(
-                "the net must be a module with encode_observations and decode_actions, "
-                f"got a {type(policy).__name__}" + f" without {' and '.join(lacking)}" * bool(lacking)
-            )
+        _check_net(policy)
         if core is not None:
             _check_core(core, input_size)
-        if getattr(policy, "is_continuous", False):
-            raise ValueError("continuous actions are not supported: the net has is_continuous=True")
         warn_unknown_config(self, config, stacklevel=4)
 
         shape = getattr(getattr(env, "single_observation_space", None), "shape", None)
@@ -185,13 +178,7 @@ class RecurrentPolicy(nn.Module):
             self.num_layers, self.hidden_size, memory_slots, parts=len(self.state_names), mode=self.mode
         )
 
-        space = getattr(env, "single_action_space", None)
-        supported = "single_action_space must be Discrete or MultiDiscrete of (type, argument)"
-        if (dimensions := len(getattr(space, "nvec", ()))) not in (0, 2):
-            raise ValueError(f"actions of {dimensions} dimensions are not supported: {supported}")
-        if space is not None and not hasattr(space, "nvec") and not hasattr(space, "n"):
-            raise ValueError(f"{supported}, got a {type(space).__name__}")
-        self._discrete_actions: int | None = None if hasattr(space, "nvec") else getattr(space, "n", None)
+        self._discrete_actions = _discrete_actions(getattr(env, "single_action_space", None))
         self.register_buffer("cum_action_max_params", None, persistent=False)
         self.register_buffer("action_index_tensor", None, persistent=False)
         maxima = getattr(env, "max_action_args", None)
@@ -212,10 +199,7 @@ class RecurrentPolicy(nn.Module):
         self.register_load_state_dict_post_hook(_start_from_what_was_loaded)  # type: ignore[no-untyped-call]
 
     def forward(
-        self,
-        td: TensorDictBase,
-        state: MutableMapping[str, Tensor | None] | None = None,
-        action: Tensor | None = None,
+        self, td: TensorDictBase, state: NamedState | None = None, action: Tensor | None = None
     ) -> TensorDictBase:
         """One rollout step (`action` is None), or the evaluation of given actions over whole sequences.
 
@@ -253,9 +237,7 @@ class RecurrentPolicy(nn.Module):
             return self._step(td, observations, state)
         return self._evaluate(td, observations, state, action)
 
-    def _step(
-        self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
-    ) -> TensorDictBase:
+    def _step(self, td: TensorDictBase, observations: Tensor, state: NamedState | None) -> TensorDictBase:
         _write_stamps(td, observations.shape[:1], observations.device)
         log_probs, value = self._decode(self._unroll(td, observations, state, training=False))
         index = codec.sample_index(log_probs)
@@ -266,11 +248,7 @@ class RecurrentPolicy(nn.Module):
         return td
 
     def _evaluate(
-        self,
-        td: TensorDictBase,
-        observations: Tensor,
-        state: MutableMapping[str, Tensor | None] | None,
-        action: Tensor,
+        self, td: TensorDictBase, observations: Tensor, state: NamedState | None, action: Tensor
     ) -> TensorDictBase:
         shape = observations.shape[:2]
         index = self._convert_action_to_logit_index(self._flat_actions(action, *shape))
@@ -284,18 +262,14 @@ class RecurrentPolicy(nn.Module):
         return result
 
     def _unroll(
-        self,
-        td: TensorDictBase,
-        observations: Tensor,
-        state: MutableMapping[str, Tensor | None] | None,
-        training: bool,
+        self, td: TensorDictBase, observations: Tensor, state: NamedState | None, training: bool
     ) -> Tensor:
         """Outputs of the core `[B*T, H]`, for `observations` `[B, T, *obs_shape]`."""
         batch_size, steps = observations.shape[:2]
         given = self._given_state(state, batch_size)
         start, resets = self.memory.start(td, batch_size, steps, given, training=training)
 
-        named: dict[str, Tensor | None] = dict(zip(self.state_names, start, strict=True))
+        named: NamedState = dict(zip(self.state_names, start, strict=True))
         features = self._encode(observations, named if state is None else state)
         sequences = features.view(batch_size, steps, -1)
         core: Any = self._modules[self._core_name]
@@ -363,7 +337,7 @@ class RecurrentPolicy(nn.Module):
             )
         return action.reshape(batch_size * steps, *row)
 
-    def _given_state(self, state: Mapping[str, Tensor | None] | None, batch_size: int) -> State | None:
+    def _given_state(self, state: NamedState | None, batch_size: int) -> State | None:
         if state is None:
             return None
         if not isinstance(state, Mapping):
@@ -388,7 +362,7 @@ class RecurrentPolicy(nn.Module):
             raise ValueError(f"{names} must be [L, B, H] = {wanted}, got {shapes}")
         return parts
 
-    def _encode(self, observations: Tensor, state: MutableMapping[str, Tensor | None]) -> Tensor:
+    def _encode(self, observations: Tensor, state: NamedState) -> Tensor:
         """Features `[B*T, input_size]`. The net gets a copy, so it cannot alter the trainer's buffer."""
         net: Any = self.policy
         rows = observations.flatten(0, 1)
@@ -601,6 +575,18 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real)
 
 
+def _check_net(net: nn.Module) -> None:
+    """Raises ValueError for what `RecurrentPolicy` cannot wrap."""
+    lacking = [name for name in ("encode_observations", "decode_actions") if not hasattr(net, name)]
+    if lacking or not isinstance(net, nn.Module):
+        raise ValueError(
+            "the net must be a module with encode_observations and decode_actions, "
+            f"got a {type(net).__name__}" + f" without {' and '.join(lacking)}" * bool(lacking)
+        )
+    if getattr(net, "is_continuous", False):
+        raise ValueError("continuous actions are not supported: the net has is_continuous=True")
+
+
 def _check_core(core: nn.Module, input_size: int) -> None:
     """Raises ValueError for what `RecurrentPolicy` cannot take as `core`."""
     if not isinstance(core, nn.Module):
@@ -613,6 +599,19 @@ def _check_core(core: nn.Module, input_size: int) -> None:
             )
     if (width := getattr(core, "input_size", input_size)) != input_size:
         raise ValueError(f"the core reads {width} numbers a step, but input_size is {input_size}")
+
+
+def _discrete_actions(space: Any) -> int | None:
+    """How many actions a Discrete space has; None for MultiDiscrete of (type, argument), and for no space.
+
+    Raises ValueError for any other space.
+    """
+    supported = "single_action_space must be Discrete or MultiDiscrete of (type, argument)"
+    if (dimensions := len(getattr(space, "nvec", ()))) not in (0, 2):
+        raise ValueError(f"actions of {dimensions} dimensions are not supported: {supported}")
+    if space is not None and not hasattr(space, "nvec") and not hasattr(space, "n"):
+        raise ValueError(f"{supported}, got a {type(space).__name__}")
+    return None if hasattr(space, "nvec") else getattr(space, "n", None)
 
 
 def _told(value: object) -> str:

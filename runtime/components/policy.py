@@ -1,6 +1,6 @@
 """ComponentPolicy: the reference, built from a YAML config."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import yaml
 from tensordict import TensorDictBase
 from torch import Tensor
 
+from ..memory import NamedState
 from ..modes import Mode, resolve_mode
 from ..policies.environment import action_names
 from ..policy import RecurrentPolicy
@@ -74,9 +75,9 @@ class ComponentPolicy(RecurrentPolicy):
                 and `action_names`) they are activated here.
             components: name -> config; see `ComponentGraph`.
             observations: `obs_key`, the name of the observations in the trainer's spaces; nothing depends
-            on it. clip_range: a layer's weights are clipped to this share of its largest initial weight; 0:
-            off. analyze_weights_interval: see `RecurrentPolicy`.
-            memory_slots: see `RecurrentPolicy`.
+                on it.
+            clip_range: a layer's weights are clipped to this share of its largest initial weight; 0: off.
+            analyze_weights_interval, memory_slots: see `RecurrentPolicy`.
             mode: "sound", "reference" or a `Mode`.
             config: keys that start with `_` are passed over, as is `agent_type`; others are named in an error
                 (without `strict_components`: dropped).
@@ -136,26 +137,16 @@ class ComponentPolicy(RecurrentPolicy):
             if isinstance(component, _WeightedLayer)
         }
 
-    def _step(
-        self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
-    ) -> TensorDictBase:
+    def _step(self, td: TensorDictBase, observations: Tensor, state: NamedState | None) -> TensorDictBase:
         return self._with_activations(super()._step(td, observations, state))
 
     def _evaluate(
-        self,
-        td: TensorDictBase,
-        observations: Tensor,
-        state: MutableMapping[str, Tensor | None] | None,
-        action: Tensor,
+        self, td: TensorDictBase, observations: Tensor, state: NamedState | None, action: Tensor
     ) -> TensorDictBase:
         return self._with_activations(super()._evaluate(td, observations, state, action))
 
     def _unroll(
-        self,
-        td: TensorDictBase,
-        observations: Tensor,
-        state: MutableMapping[str, Tensor | None] | None,
-        training: bool,
+        self, td: TensorDictBase, observations: Tensor, state: NamedState | None, training: bool
     ) -> Tensor:
         if not self.mode.activations_stay_out:
             # The reference runs no component whose name is there: the outputs of an earlier call stand.

@@ -1,6 +1,5 @@
 """`Example`: the smallest of the reference's policies, and the one with the most defects."""
 
-from collections.abc import MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ from tensordict import TensorDictBase
 from torch import Tensor, nn
 
 from .. import actions as codec
-from ..memory import State, StateStore
+from ..memory import NamedState, State, StateStore
 from ..modes import SOUND, Mode, resolve_mode
 from ..nets.initialisation import initialise_layer_
 from ..nets.tokens import PADDING, TokenBox
@@ -74,9 +73,7 @@ class Example(RecurrentPolicy):
         log_probs = codec.action_log_probs(logits)
         return log_probs, value.flatten().to(log_probs.dtype)
 
-    def _step(
-        self, td: TensorDictBase, observations: Tensor, state: MutableMapping[str, Tensor | None] | None
-    ) -> TensorDictBase:
+    def _step(self, td: TensorDictBase, observations: Tensor, state: NamedState | None) -> TensorDictBase:
         if self.mode.joint_action_head:
             td = super()._step(td, observations, state)
         else:
@@ -92,11 +89,7 @@ class Example(RecurrentPolicy):
         return td
 
     def _evaluate(
-        self,
-        td: TensorDictBase,
-        observations: Tensor,
-        state: MutableMapping[str, Tensor | None] | None,
-        action: Tensor,
+        self, td: TensorDictBase, observations: Tensor, state: NamedState | None, action: Tensor
     ) -> TensorDictBase:
         shape = observations.shape[:2]
         if self.mode.joint_action_head:
