@@ -60,6 +60,7 @@ VOCABULARY = {
         "project",
         "contract",
         "facts",
+        "record",
         "remembered",
     )
 }
