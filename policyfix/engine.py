@@ -89,7 +89,8 @@ def check(
         known = _with_imported(headers, project, reader)
         policies = index.candidates(known, project.locate, reader.headers)
     observing = [path for path in policies if reader.observes(path)]
-    candidates |= dict.fromkeys(p for p in index.builders(known, observing, reader.data) if p in headers)
+    building = index.builders(known, observing, contract.base, reader.data)
+    candidates |= dict.fromkeys(path for path in building if path in headers)
     hearing = _Hearing(project, reader, contract, chosen, files, with_fixes)
     # The largest first: the processes are done at about the same time.
     work = sorted([*candidates, *configs], key=reader.size, reverse=True)

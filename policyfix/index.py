@@ -160,22 +160,35 @@ def _quotes(data: bytes, key: str) -> bool:
 
 
 def builders(
-    headers: Mapping[Path, Headers], observing: Collection[Path], read: Callable[[Path], bytes]
+    headers: Mapping[Path, Headers], observing: Collection[Path], base: str, read: Callable[[Path], bytes]
 ) -> Iterator[Path]:
-    """Files that may build classes of those that speak of the observation: they import such a class, or a
-    table that a file makes of such classes."""
+    """Files that may build classes of those that speak of the observation, or that inherit from one or from
+    the `base` of policies: they import such a class, a module of them, or a table that a file makes of such
+    classes."""
     classes = {name for path in observing for name, _ in headers[path].classes}
-    if not classes:
+    classes.add(base.rpartition(".")[2].encode())
+    heirs = set(dependants(classes, headers))
+    classes |= {name for path in heirs for name, _ in headers[path].classes}
+    if not (observing or heirs):
         return
+    modules = {_module_name(path) for path in (*observing, *heirs)}
+    built = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(classes))))
     tables: dict[bytes, set[bytes]] = {}
     for path, header in headers.items():
         if any(_brings(names, classes) for _, names in header.imports):
             yield path
-            tables.setdefault(path.stem.encode(), set()).update(_TABLE.findall(b"\n" + read(path)))
+            tables.setdefault(_module_name(path), set()).update(_TABLE.findall(b"\n" + read(path)))
+        elif any(_brings(names, modules) for _, names in header.imports) and built.search(read(path)):
+            yield path
     for path, header in headers.items():
         for module, names in header.imports:
             if _brings(names, tables.get(module.rpartition(b".")[2], frozenset())):
                 yield path
+
+
+def _module_name(path: Path) -> bytes:
+    """The last name of the module that a file is: of a package, its folder's."""
+    return (path.parent.name if path.stem == "__init__" else path.stem).encode()
 
 
 def _brings(names: bytes, wanted: Set[bytes]) -> bool:

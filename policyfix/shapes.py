@@ -103,10 +103,12 @@ _REDUCING = frozenset("sum mean amax amin argmax argmin any all prod logsumexp s
 
 
 class Shapes:
-    """The shapes of a run's values. `roots`: those of what forward is given, by the name of the term."""
+    """The shapes of a run's values. `roots`: those of what forward is given, by the name of the term;
+    `entries`: those of a row of a TensorDict's entries, by key."""
 
-    def __init__(self, roots: Mapping[str, Shape]) -> None:
+    def __init__(self, roots: Mapping[str, Shape], entries: Mapping[str, Sizes] | None = None) -> None:
         self._roots = roots
+        self._entries = entries or {}
         self._known: dict[Value, Shape | None] = {}
 
     def of(self, value: Value) -> Shape | None:
@@ -216,8 +218,10 @@ class Shapes:
             case Term(op=op) if op in self._roots:
                 return self._roots[op]
             case Term() if key_of(value) is not None:
-                batch = self.of(value.args[0])
-                return None if batch is None else Shape(batch.sizes, open=True)
+                batch, row = self.of(value.args[0]), self._entries.get(str(key_of(value)))
+                if batch is None:
+                    return None
+                return Shape(batch.sizes, open=True) if row is None else Shape(batch.sizes + row)
             case Term() if is_tensordict(value):
                 return self._tensordict(value)
             case Term(op="index", args=(Term(op="core", args=(core, given, *_)), Const(value=0))):

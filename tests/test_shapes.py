@@ -38,7 +38,8 @@ def run(body: str) -> Run:
     thing = symbolic.build(cls, {})
     found = cls.find("forward")
     assert found is not None
-    symbolic.shapes = Shapes({"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)})
+    roots = {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)}
+    symbolic.shapes = Shapes(roots, {"tokens": (None, Size((), 3))})
     symbolic.call(thing, *found, {"td": symbolic.term("td"), "action": symbolic.term("action")})
     return symbolic
 
@@ -62,6 +63,10 @@ def run(body: str) -> Run:
         ("TensorDict({}, batch_size=[B, T])", "[B, T]"),
         ("td['env_obs']", "[B, T, ...]"),
         ("flat['env_obs']", "[B*T, ...]"),
+        ("td['tokens']", "[B, T, ?, 3]"),
+        ("flat['tokens'].flatten(1)", "[B*T, ?]"),
+        ("torch.zeros(td['tokens'].shape[1] if td['tokens'].dim() == 4 else 1)", "[T]"),
+        ("torch.zeros(flat['tokens'].shape[1] if flat['tokens'].ndim == 4 else 1)", "[1]"),
         ("td['env_obs'].flatten(0, 1)", "[B*T, ...]"),
         ("flat['env_obs'].flatten(1)", "[B*T, ?]"),
         ("flat['env_obs'].flatten(2)", None),

@@ -50,6 +50,8 @@ PURE_PACKAGES = frozenset(
     "torch einops numpy np math logging warnings typing copy itertools functools operator gymnasium "
     "gym collections dataclasses time os re jaxtyping torchvision".split()
 )
+# Functions that are read as the methods of the same name.
+_AS_METHODS = frozenset("torch.detach torch.unbind torch.chunk torch.split".split())
 # Methods of a dict that change nothing.
 _ONLY_READING = frozenset("get keys values items copy".split())
 
@@ -145,7 +147,7 @@ class Calls(Containers, ABC):
     ) -> Value:
         arguments = [*positional, *keywords.values()]
         prefix, _, short = name.rpartition(".")
-        if positional and (prefix == "torch.Tensor" or name == "torch.detach"):
+        if positional and (prefix == "torch.Tensor" or name in _AS_METHODS):
             return self._call_method(positional[0], short, positional[1:], keywords, span)
         special = _BUILTIN_CALLS.get(name)
         if special is not None:
@@ -280,6 +282,9 @@ class Calls(Containers, ABC):
         if name == "get":
             key = positional[0] if positional else keywords.get("key", UNKNOWN)
             default = positional[1] if len(positional) > 1 else keywords.get("default", NONE)
+            if isinstance(key, Either):
+                found = (self._call_tensordict(td, name, [o, default], {}, span) for o in key.options)
+                return either(found)
             if isinstance(key, Const) and key.value in self._absent:
                 return default
             item = self._item(td, key, span)

@@ -148,6 +148,10 @@ class Containers(Machine):
                 return either(held) if held else UNKNOWN
             case Term():
                 if is_tensordict(owner):
+                    if isinstance(index, Either) and all(map(_is_key, index.options)):
+                        keys = [o for o in index.options if key_under(o) not in self._absent]
+                        self._state.alive = bool(keys) and self._state.alive
+                        return either(self._item(owner, key, span) for key in keys)
                     if isinstance(index, Const) and isinstance(index.value, str):
                         if index.value in self._absent:  # KeyError
                             self._state.alive = False
@@ -333,8 +337,12 @@ def is_named_tuple(cls: LinkedClass) -> bool:
     return External("typing.NamedTuple") in cls.mro
 
 
+def _is_key(value: Value) -> bool:
+    return isinstance(value, Const) and isinstance(value.value, str)
+
+
 def key_under(value: Value) -> str:
-    return value.value if isinstance(value, Const) and isinstance(value.value, str) else "*"
+    return str(value.value) if isinstance(value, Const) and _is_key(value) else "*"
 
 
 def whose_attributes(value: Term) -> list[Value]:

@@ -238,7 +238,8 @@ class Run(Calls):
             elif parameter.kind == "**":
                 thing = Thing("dict")
                 self._state.heap.update(thing, rest)
-                self._state.heap.put(thing, "*", self.term("keywords", Const(function.qualname)))
+                if open_ended or self._opened or len(self._stack) <= 1:  # others may be among them
+                    self._state.heap.put(thing, "*", self.term("keywords", Const(function.qualname)))
                 bound[parameter.name] = thing
             elif parameter.default is not None and not open_ended:
                 default = self._eval(parameter.default)

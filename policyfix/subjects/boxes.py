@@ -141,7 +141,7 @@ def quantities(value: Value, key: str) -> set[str]:
                 todo.extend(
                     option.args[1:] if option.op == "torch.where" else (option.args[0], option.args[2])
                 )
-            elif option.op in ("index", "masked_fill", "torch.masked_fill"):
+            elif option.op in ("index", "masked_fill", "torch.masked_fill") or option.op.endswith("_as"):
                 todo.append(option.args[0])
             elif option.op in _ARITHMETIC:
                 todo.extend(option.args)

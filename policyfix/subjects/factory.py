@@ -261,16 +261,34 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
     for node in function.nodes:
         if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
-        given_here = (*(a.value for a in node.arguments), *_spread(node, function))
-        read = [c for value in given_here for c in _configs(value) if _is_config(c, given)]
+        given_here = (*_options(node, contract), *_spread(node, function))
+        read = [c for v in given_here for c in _configs(_told(v, assigned)) if _is_config(c, given)]
         if _is_named(node.function, assigned) and (not read or _is_function(node.function, module)):
             continue  # before another file is read for it
         classes, selected_by = _classes(node.function, assigned, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
-        read = [*(c for c in _configs(selected_by) if _is_config(c, given)), *read]
+        chosen_by = tuple(_told(expr, assigned) for expr in selected_by)
+        read = [*(c for c in _configs(chosen_by) if _is_config(c, given)), *read]
         if read:
             yield Build(node, classes, read[0])
+
+
+def _told(expr: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> ir.Expr:
+    """What a local name stands for, where it is given one value."""
+    if isinstance(expr, ir.Name) and len(values := assigned.get(expr.id, [])) == 1:
+        return values[0]
+    return expr
+
+
+def _options(call: ir.Call, contract: Contract) -> Iterator[ir.Expr]:
+    """What a call gives besides the environment, which comes first or under its own name."""
+    environment = dict(contract.environment).get("parameter")
+    for position, argument in enumerate(call.arguments):
+        by_position = position == 0 and argument.keyword is None and not argument.star
+        by_name = environment is not None and (argument.keyword or "").startswith(environment)
+        if not (environment is not None and by_position) and not by_name:
+            yield argument.value
 
 
 def _is_config(expr: ir.Expr, given: set[ir.Name]) -> bool:

@@ -18,6 +18,7 @@ from policyfix.values import (
     Thing,
     Unknown,
     Value,
+    either,
     is_fresh_state,
     is_tensordict,
     key_of,
@@ -57,10 +58,11 @@ def recalling_calls(policy: PolicyClass) -> tuple[CoreCall, ...]:
 
 def pieces(call: CoreCall) -> tuple[Piece, ...]:
     """What of the state of a core was kept at an earlier call."""
-    values: dict[Value, None] = {}
+    parts_of: dict[int, list[Value]] = {}  # h and c, each as it is on any path
     for option in options(call.state):
-        values.update(dict.fromkeys(option.items if isinstance(option, Group) else (option,)))
-    found = ((value, frozenset(_kept_in(value))) for value in values)
+        for place, value in enumerate(option.items if isinstance(option, Group) else (option,)):
+            parts_of.setdefault(place, []).append(value)
+    found = ((value, frozenset(_kept_in(value))) for value in map(either, parts_of.values()))
     return tuple(Piece(value, kept) for value, kept in found if kept)
 
 

@@ -12,7 +12,7 @@ from policyfix.flow.run import Run
 from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.remembered import remembered
-from policyfix.shapes import ROWS, STEPS, Shape, Shapes
+from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size, Sizes
 from policyfix.subjects.candidates import can_matter, is_listed
 from policyfix.subjects.constructors import asks_for, reaches
 from policyfix.subjects.execution import Configured, Execution, Kept, Ways
@@ -109,7 +109,21 @@ class PolicyClass:
         answer = reaches(name, self.constructor, self.cls, frozenset())
         if answer is False and any(asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
             return None
-        return None if answer is False and self._comes_in_a_config(name) else answer
+        return None if answer is False and (self._comes_in_a_config(name) or self._reads_a_config) else answer
+
+    @cached_property
+    def _reads_a_config(self) -> bool:
+        """Whether the constructor takes the config as an object: it reads one of the contract's parameters
+        from it, so that the others are at hand as well."""
+        assert self.constructor is not None
+        function, _ = self.constructor
+        given = {ir.Name(p.name) for p in function.parameters[1:]}
+        return any(
+            isinstance(node, ir.Attribute)
+            and node.name in self.contract.parameter_names
+            and ir.head(node) in given
+            for node in function.nodes
+        )
 
     def _comes_in_a_config(self, name: str) -> bool:
         """Whether a parameter of the constructor is annotated with a class that declares the name."""
@@ -221,12 +235,18 @@ class PolicyClass:
             run.obscure(thing, places[1])
             actions: tuple[Value, Value] = (NONE, run.term("action"))
             for mode in modes:
-                run.shapes = Shapes(GIVEN[mode])
+                run.shapes = Shapes(GIVEN[mode], self._entries)
                 with run.aside():
                     arguments = self._forward_arguments(run, function, actions[mode])
                     traces[mode] = run.call(thing, function, owner, arguments)
         last = max((term.order for term in run.terms), default=0)
         return Execution(run, thing, construction, traces[0], traces[1], last)
+
+    @property
+    def _entries(self) -> dict[str, Sizes]:
+        """The shape of a row of the observation, where the environment says that it is made of tokens."""
+        has_tokens = "tokens" in dict(self.contract.environment)
+        return {self.contract.observation_key: (None, Size((), 3))} if has_tokens else {}
 
     def _constructor_arguments(self, run: Run) -> dict[str, Value]:
         if self.constructor is None:

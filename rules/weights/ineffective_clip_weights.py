@@ -93,6 +93,8 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
             return None  # somebody else may set the range
         if not trace.is_followed or any(_writes(call) for call in trace.of(Called)):
             return None
+        if any(call.name == f".{method}" for call in trace.of(Called)):
+            return None  # left to components that are not known
         done = list(clamps(trace))
         if not done:
             return f"{method} changes no weight, whatever {option} the config gives", None

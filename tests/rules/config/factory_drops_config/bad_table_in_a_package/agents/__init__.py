@@ -1,0 +1,3 @@
+from agents.kinds import Fast, Slow
+
+agent_classes = {"fast": Fast, "slow": Slow}
