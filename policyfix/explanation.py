@@ -115,7 +115,7 @@ def explain(
         if module is not None:
             found = list(find(project, module, contract)) if is_candidate else []
             names = {subject.name for subject in found}
-            classes = tuple(_class(facts, module, project, names) for facts in _classes(module.facts.classes))
+            classes = tuple(_class(facts, module, project, names) for facts in ir.classes(module.facts))
     asked = [(subject, _asked(subject, chosen)) for subject in found]
     here = [f for _, answers in asked for said in answers.values() for f in said if f.path == str(path)]
     kept = {(f.code, f.line, f.column) for f in told.findings}
@@ -131,12 +131,6 @@ def explain(
         reported=tuple(map(_line, told.findings)),
         hushed=tuple(_line(f) for f in here if (f.code, f.line, f.column) not in kept),
     )
-
-
-def _classes(classes: Iterable[ir.ClassFacts]) -> Iterator[ir.ClassFacts]:
-    for facts in classes:
-        yield facts
-        yield from _classes(facts.classes)
 
 
 def _class(facts: ir.ClassFacts, module: Module, project: Project, subjects: set[str]) -> ClassNote:

@@ -498,9 +498,8 @@ class ModuleFacts:
     classes: tuple[ClassFacts, ...] = ()
     functions: tuple[FunctionFacts, ...] = ()
     assigned: tuple[tuple[str, Expr], ...] = ()
-    patched: frozenset[tuple[str, str]] = (
-        frozenset()
-    )  # `Class.name = ...` below the class; "*" where it is rebuilt
+    # `Class.name = ...` below the class; "*" where it is rebuilt
+    patched: frozenset[tuple[str, str]] = frozenset()
     is_package: bool = False
     script: tuple[Stmt, ...] = ()  # what runs on import, where a loop is among it
     _by_name: dict[str, ClassFacts | FunctionFacts | Imported | Expr] | None = None
@@ -517,3 +516,10 @@ class ModuleFacts:
             object.__setattr__(self, "_by_name", known)
             return known.get(name)
         return self._by_name.get(name)
+
+
+def classes(owner: ModuleFacts | ClassFacts) -> Iterator[ClassFacts]:
+    """The classes in a file or a class, in the order in which they begin, nested ones too."""
+    for cls in owner.classes:
+        yield cls
+        yield from classes(cls)

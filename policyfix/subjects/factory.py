@@ -369,13 +369,10 @@ def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
 
 def class_of(factory: Factory) -> LinkedClass | None:
     """The class that a factory is a method of."""
-    todo = list(factory.module.facts.classes)
-    while todo:
-        facts = todo.pop()
-        if factory.function in facts.functions:
-            return factory.module.project.link(facts, factory.module)
-        todo += facts.classes
-    return None
+    module = factory.module
+    found = (facts for facts in ir.classes(module.facts) if factory.function in facts.functions)
+    facts = next(found, None)
+    return None if facts is None else module.project.link(facts, module)
 
 
 def _is_contract(cls: LinkedClass, contract: Contract) -> bool:

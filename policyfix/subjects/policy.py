@@ -637,10 +637,7 @@ def policy_of(cls: LinkedClass, contract: Contract) -> PolicyClass:
 
 def policies(project: Project, module: Module, contract: Contract) -> Iterator[PolicyClass]:
     """The policy classes that a file defines."""
-    todo = list(module.facts.classes)
-    while todo:
-        facts = todo.pop(0)
-        todo[:0] = facts.classes
+    for facts in ir.classes(module.facts):
         linked = project.link(facts, module)
         if linked.is_module and linked.find("forward") is not None and can_matter(linked, contract):
             yield policy_of(linked, contract)
