@@ -398,11 +398,11 @@ def comes_from(value: Value, key: str) -> bool:
     return any(key_of(part) == key for part in walk(value))
 
 
-def states_of(value: Value, attached: bool = True) -> dict[Term, bool]:
+def states_of(value: Value) -> dict[Term, bool]:
     """The core results whose new state the value carries; True where its graph is still attached."""
     found: dict[Term, bool] = {}
     seen: set[tuple[Value, bool]] = set()
-    todo = [(value, attached)]
+    todo = [(value, True)]
     while todo:
         current, attached = todo.pop()
         if (current, attached) in seen:

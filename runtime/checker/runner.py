@@ -274,11 +274,11 @@ class _Child:
         self.lost = True
         return _ChildLostError(cause)
 
-    def tail(self, lines: int = 5, characters: int = 600) -> str:
+    def tail(self) -> str:
         """The end of the child's standard error, introduced; empty where it said nothing."""
         self._errors.seek(0)
-        said = self._errors.read().decode(errors="replace").strip().splitlines()[-lines:]
-        text = "\n".join(said)[-characters:]
+        said = self._errors.read().decode(errors="replace").strip().splitlines()[-5:]
+        text = "\n".join(said)[-600:]
         return f"; its last words:\n{text}" if text else ""
 
 

@@ -23,10 +23,10 @@ def initialise_core_(core: nn.RNNBase, gain: float = 1.0, bias: float = 1.0) -> 
 
 
 @torch.no_grad()
-def orthogonal_embedding_(weight: Tensor, largest: float = 0.1) -> None:
-    """Make an embedding table `[rows, E]` orthogonal, scaled so that its largest magnitude is `largest`."""
+def orthogonal_embedding_(weight: Tensor) -> None:
+    """Make an embedding table `[rows, E]` orthogonal, scaled so that its largest magnitude is 0.1."""
     nn.init.orthogonal_(weight)
-    weight.mul_(largest / weight.abs().max())
+    weight.mul_(0.1 / weight.abs().max())
 
 
 @torch.no_grad()

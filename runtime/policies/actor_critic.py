@@ -151,7 +151,7 @@ class PerDimensionActorCritic(_Critic):
 
 
 @torch.no_grad()
-def initialise_head_(head: nn.Module, gain: float = 0.01) -> None:
-    """A linear layer to start from nearly equal logits: orthogonal with `gain`, bias 0."""
-    nn.init.orthogonal_(head.get_parameter("weight"), gain)
+def initialise_head_(head: nn.Module) -> None:
+    """A linear layer to start from nearly equal logits: orthogonal with a gain of 0.01, bias 0."""
+    nn.init.orthogonal_(head.get_parameter("weight"), 0.01)
     nn.init.zeros_(head.get_parameter("bias"))

@@ -33,12 +33,7 @@ class JointOptimizer:
 
 
 def build_optimizer(
-    policy: nn.Module,
-    kind: str = "adam",
-    learning_rate: float = 4.573e-4,
-    eps: float = 1e-12,
-    betas: tuple[float, float] = (0.9, 0.999),
-    momentum: float = 0.95,
+    policy: nn.Module, kind: str = "adam", learning_rate: float = 4.573e-4, eps: float = 1e-12
 ) -> JointOptimizer:
     """Adam for all parameters of `policy`; or Muon for its weight matrices and Adam for the rest.
 
@@ -55,7 +50,7 @@ def build_optimizer(
     """
     trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
     if kind == "adam":
-        return JointOptimizer([torch.optim.Adam(trained, lr=learning_rate, eps=eps, betas=betas)])
+        return JointOptimizer([torch.optim.Adam(trained, lr=learning_rate, eps=eps)])
     if kind != "muon":
         raise ValueError(f'the optimizer must be "adam" or "muon", got {kind!r}')
     if not hasattr(torch.optim, "Muon"):
@@ -70,11 +65,11 @@ def build_optimizer(
             torch.optim.Muon(
                 matrices,
                 lr=learning_rate,
-                momentum=momentum,
+                momentum=0.95,
                 weight_decay=0.0,
                 adjust_lr_fn="match_rms_adamw",
             )
         )
     if others:
-        optimizers.append(torch.optim.Adam(others, lr=learning_rate, eps=eps, betas=betas))
+        optimizers.append(torch.optim.Adam(others, lr=learning_rate, eps=eps))
     return JointOptimizer(optimizers)
