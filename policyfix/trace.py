@@ -224,10 +224,12 @@ class Carried:
 
 @record(eq=False)
 class CopyWrite:
-    """A write into `owner[index]` that reaches nothing else: where indexing copies, it is lost."""
+    """A write into `owner[index]`, by a method or an assignment, that reaches nothing else: where indexing
+    copies, it is lost."""
 
     owner: Value
     index: Value
+    method: str | None
     place: Place
     order: int
 

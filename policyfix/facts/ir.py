@@ -359,6 +359,7 @@ class ClassFacts:
     classes: tuple[ClassFacts, ...]
     attributes: tuple[tuple[str, Expr], ...]  # assigned in the class body
     fields: tuple[str, ...]  # annotated in the class body: what a dataclass is built with, in that order
+    hints: tuple[Expr, ...]  # their annotations
     metaclass: Expr | None
     span: Span
 

@@ -63,8 +63,9 @@ class _Lowering:
         """Definitions of a module or class body, those under `if`, `try`, `with` and loops included."""
         for node in body:
             match node:
-                case ast.AnnAssign(target=ast.Name(id=name)):
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=hint):
                     members.fields.append(name)
+                    members.hints.append(self._annotation(hint))
                     self._collect_simple(node, members)
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     members.functions.append(self._function(node))
@@ -113,6 +114,7 @@ class _Lowering:
             classes=tuple(members.classes),
             attributes=tuple(members.assigned),
             fields=tuple(members.fields),
+            hints=tuple(members.hints),
             metaclass=next((self._expr(k.value) for k in node.keywords if k.arg == "metaclass"), None),
             span=self._name_span(node),
         )
@@ -407,6 +409,7 @@ class _Members:
         self.functions: list[ir.FunctionFacts] = []
         self.assigned: list[tuple[str, ir.Expr]] = []
         self.fields: list[str] = []
+        self.hints: list[ir.Expr] = []
         self.patched: list[tuple[str, str]] = []
 
 

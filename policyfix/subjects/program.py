@@ -71,6 +71,7 @@ class Program(Run):
         """Runs the functions in the order in which they are written; a class is constructed first."""
         if self.code.cls is not None:
             self.instance = self.build(self.code.cls, {})
+            self._fill_by_hints(self.instance, self.code.cls)
         for number, (function, owner) in enumerate(self.code.functions):
             module = self.code.module if owner is None else owner.module
             receiver = None if _is_static(function) else self.instance
@@ -82,6 +83,15 @@ class Program(Run):
         return self.trace
 
     # ------------------------------------------------------------------------------- what is what
+
+    def _fill_by_hints(self, thing: Thing, cls: LinkedClass) -> None:
+        """Attributes that class bodies annotate, and no constructor sets: fields of a dataclass, say."""
+        for base in reversed(cls.linked):
+            for name, hint in zip(base.facts.fields, base.facts.hints, strict=True):
+                value = self.term("attribute", thing, Const(name))
+                known = self._annotated(hint, name, value, base.module)
+                if known is not value and self._state.heap.get(thing, name) is None:
+                    self._state.heap.update(thing, {name: known})
 
     def _bind(
         self,
@@ -95,18 +105,18 @@ class Program(Run):
         for parameter in function.parameters:
             value = bound.get(parameter.name)
             if isinstance(value, Term) and value.op == "parameter" and parameter.annotation is not None:
-                bound[parameter.name] = self._annotated(parameter.annotation, parameter.name, value)
+                hint, module = parameter.annotation, self._frame.module
+                bound[parameter.name] = self._annotated(hint, parameter.name, value, module)
         return bound
 
-    def _annotated(self, annotation: ir.Expr, name: str, value: Value) -> Value:
+    def _annotated(self, annotation: ir.Expr, name: str, value: Value, module: Module) -> Value:
         """A parameter of which the annotation says what it is."""
         match annotation:
             case ir.Operation(operator="|", operands=(inner, ir.Literal(value=None))):
-                return self._annotated(inner, name, value)
+                return self._annotated(inner, name, value, module)
             case ir.Subscript(value=ir.Name(id="Optional") | ir.Attribute(name="Optional"), items=(inner,)):
-                return self._annotated(inner, name, value)
+                return self._annotated(inner, name, value, module)
             case ir.Name() | ir.Attribute():
-                module = self._frame.module
                 symbol = module.resolve(annotation) if self._is_worth_reading(annotation, module) else None
             case _:
                 return value
@@ -189,7 +199,8 @@ class Program(Run):
         self._within.pop()
 
     def _loop(self, node: ir.Loop) -> None:
-        self._loops.append(_Loop(self._tick(), _runs_backwards(node.iterable)))
+        backwards = _runs_backwards(node.iterable) or _counts_from_the_end(node)
+        self._loops.append(_Loop(self._tick(), backwards))
         super()._loop(node)
         self._loops.pop()
 
@@ -211,12 +222,12 @@ class Program(Run):
                 owner = self._eval(written)
                 if backwards and set(options(owner)) & set(_indexed(value)):
                     self._record(Carried(value, self._place(span), self._tick()))
-                self._note_copy(written, owner, span)
+                self._note_copy(written, owner, None, span)
             case _:
                 pass
         super()._assign(target, value, span)
 
-    def _note_copy(self, written: ir.Expr, value: Value, span: ir.Span) -> None:
+    def _note_copy(self, written: ir.Expr, value: Value, method: str | None, span: ir.Span) -> None:
         """Records a write into something that only an index gave, and that nothing else will ever see."""
         depth = 0
         while True:
@@ -230,11 +241,13 @@ class Program(Run):
             else:
                 break
         if isinstance(written, ir.Name) and depth == 0:
-            uses = uses_in(self._frame.function)[written.id]
-            depth = 1 if uses == 2 else 0  # where it is bound, and here
+            function = self._frame.function
+            is_given = any(parameter.name == written.id for parameter in function.parameters)
+            depth = int(uses_in(function)[written.id] == 2 and not is_given)  # where it is bound, and here
         while depth and isinstance(value, Term) and value.args:
             if value.op in ("index", "td.index"):
-                self._record(CopyWrite(value.args[0], value.args[1], self._place(span), self._tick()))
+                owner, index = value.args[:2]
+                self._record(CopyWrite(owner, index, method, self._place(span), self._tick()))
             if value.op in ("index", "td.index", "item"):
                 depth -= 1
             value = value.args[0]
@@ -274,7 +287,7 @@ class Program(Run):
         is_method = isinstance(node.function, ir.Attribute) and node is self._statement_call
         if is_method and receiver is not None and _writes_in_place(receiver, name):
             assert isinstance(node.function, ir.Attribute)
-            self._note_copy(node.function.value, receiver, node.span)
+            self._note_copy(node.function.value, receiver, name, node.span)
         if name == "append" and arguments and self._loops and self._loops[-1].backwards:
             kept = {i for o in options(receiver or UNKNOWN) if isinstance(o, Group) for i in o.items}
             if any(part in kept for part in walk(arguments[0]) if isinstance(part, Term)):
@@ -440,6 +453,32 @@ def _runs_backwards(iterable: ir.Expr) -> bool:
             return False
 
 
+def _counts_from_the_end(loop: ir.Loop) -> bool:
+    """Whether a loop picks what it reads by a number from which it takes its own: `rewards[:, T - 1 - k]`."""
+    match loop:
+        case ir.Loop(target=ir.Name(), iterable=ir.Call(function=ir.Name(id="range"))):
+            nodes = list(ir.nodes(loop.body))
+        case _:
+            return False
+
+    def takes_away(expr: ir.Expr) -> bool:
+        return isinstance(expr, ir.Operation) and expr.operator == "-" and expr.operands[-1] == loop.target
+
+    names = {
+        target
+        for node in nodes
+        if isinstance(node, ir.Assign) and takes_away(node.value)
+        for target in node.targets
+        if isinstance(target, ir.Name)
+    }
+    return any(
+        takes_away(part) or part in names
+        for node in nodes
+        if isinstance(node, ir.Subscript)
+        for part in ir.nodes(node.items)
+    )
+
+
 def _indexed(value: Value) -> Iterator[Value]:
     """Everything that a value is made of an element of."""
     for part in walk(value):
@@ -534,7 +573,7 @@ _ROWS = frozenset(
     for name in "multinomial randperm randint arange nonzero argsort unique cat stack linspace".split()
 )
 _KEEPING = frozenset(
-    "long to cpu cuda clone flatten view reshape detach contiguous + - * // % & | ^ ~".split()
+    "long to cpu cuda clone flatten view reshape detach contiguous split chunk + - * // % & | ^ ~".split()
 )
 _TENSOR_MAKERS = frozenset(
     f"torch.{name}"
@@ -550,25 +589,28 @@ def is_made_up(value: Value) -> bool:
     return isinstance(value, Const) or (isinstance(value, Term) and value.op in _BLANK)
 
 
-def is_rows(index: Value) -> bool:
-    """Whether an index is a tensor of one dimension or more for certain: what it picks is a copy."""
+def is_rows(index: Value, *, by_hint: bool = True) -> bool:
+    """Whether an index is a tensor of one dimension or more for certain: what it picks is a copy. `by_hint`:
+    an annotation is enough, though a number may come as a tensor too."""
     if any(True for o in options(index) if o is not index):
-        return all(is_rows(o) for o in options(index))
+        return all(is_rows(o, by_hint=by_hint) for o in options(index))
     if isinstance(index, Group):
-        return any(is_rows(item) for item in index.items)
+        return any(is_rows(item, by_hint=by_hint) for item in index.items)
     if not isinstance(index, Term):
         return False
-    if index.op == "tensor" or index.op in _ROWS or index.op in ("nonzero", "argsort"):
+    if index.op in _ROWS or index.op in ("nonzero", "argsort"):
         return True
-    if index.op.startswith("compare"):
-        return any(is_tensor(arg) for arg in index.args)
+    if index.op == "tensor" or index.op.startswith("compare"):
+        return by_hint and (index.op == "tensor" or any(is_tensor(arg) for arg in index.args))
     if index.op == "index":
-        return (
-            is_rows(index.args[0])
-            and isinstance(index.args[1], Term)
-            and (index.args[1].op == "slice" or is_rows(index.args[1]))
+        return is_rows(index.args[0], by_hint=by_hint) and (
+            isinstance(index.args[1], Term)
+            and (index.args[1].op == "slice" or is_rows(index.args[1], by_hint=by_hint))
         )
-    return index.op in _KEEPING and any(is_rows(arg) for arg in index.args)
+    if index.op == "squeeze" and len(index.args) > 1:  # of a table: one row for each place
+        inner = index.args[0]
+        return isinstance(inner, Term) and inner.op in ("nonzero", "torch.nonzero", "torch.argwhere")
+    return index.op in _KEEPING and any(is_rows(arg, by_hint=by_hint) for arg in index.args)
 
 
 def is_tensor(value: Value) -> bool:

@@ -150,10 +150,16 @@ class Trainer:
 
     @cached_property
     def has_memory(self) -> bool:
-        """Whether there is evidence that the policy keeps a state: its memory is asked for, or it is told
-        which environments the rows come from."""
-        return any(c.name in self.contract.memory_methods for c in self.calls) or any(
-            True for _ in self.written(self.contract.environment_key)
+        """Whether there is evidence that the policy keeps a state: its memory is asked for, it is told which
+        environments the rows come from, or its class is known and can be asked to forget."""
+        methods = self.contract.memory_methods
+        return (
+            any(c.name in methods for c in self.calls)
+            or any(True for _ in self.written(self.contract.environment_key))
+            or any(
+                isinstance(p, Thing) and p.cls is not None and p.cls.defines(methods[-1]) is True
+                for p in self.policies
+            )
         )
 
     @cached_property
@@ -174,9 +180,20 @@ class Trainer:
                 return found is None or bool(self.contract.method_names & ir.names_in(found[0]))
             return True
         given = (*call.arguments, *(value for _, value in call.keywords))
-        if not any(set(roots(a)) & self.policies for a in given if not _is_derived(a)):
+        if not any(set(roots(a)) & self.policies for a in given if not self._is_derived(a)):
             return False
         return _is_not_known(call)
+
+    def _is_derived(self, value: Value) -> bool:
+        """Whether a value comes from a policy and gives no way back to it: its parameters, its weights, its
+        outputs."""
+        return (
+            isinstance(value, Term) and value.op in ("parameters", "named_parameters", "state_dict")
+        ) or self._results.issuperset(options(value))
+
+    @cached_property
+    def _results(self) -> frozenset[Value]:
+        return frozenset(option for forward in self.forwards for option in options(forward.result))
 
     # --------------------------------------------------------------------------- what it does
 
@@ -419,11 +436,13 @@ class Trainer:
 
     @cached_property
     def lost_writes(self) -> tuple[CopyWrite, ...]:
-        """Writes into what an index tensor has copied out of a tensor or a TensorDict."""
+        """Writes into what an index tensor has copied out of a tensor or a TensorDict. No other container is
+        indexed by rows, and gives something with a method that writes in place: `copy_`, `update_`."""
         return tuple(
             e
             for e in self.trace.of(CopyWrite)
-            if is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner))
+            if (e.method is not None and e.method[-1] == "_" and is_rows(e.index, by_hint=False))
+            or (is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner)))
         )
 
     @cached_property
@@ -580,11 +599,6 @@ _KNOWN_METHODS = frozenset(
     "l2_init_loss update_l2_init_weight_copy compute_weight_metrics initialize_to_environment "
     "activate_actions activate_observations __init__ share_memory".split()
 )
-
-
-def _is_derived(value: Value) -> bool:
-    """Whether a value is a part of a policy that gives no way back to it: its parameters, its weights."""
-    return isinstance(value, Term) and value.op in ("parameters", "named_parameters", "state_dict")
 
 
 def _is_not_known(call: Invocation) -> bool:
