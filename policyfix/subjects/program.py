@@ -461,7 +461,7 @@ def _counts_from_the_end(loop: ir.Loop) -> bool:
         case _:
             return False
 
-    def takes_away(expr: ir.Expr) -> bool:
+    def takes_away(expr: object) -> bool:
         return isinstance(expr, ir.Operation) and expr.operator == "-" and expr.operands[-1] == loop.target
 
     names = {
