@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from policyfix.finding import Finding
 from policyfix.rewrite import rewrite
 
 Case = tuple[str, str, str]  # kind of policy, source before, source after
+
+
+def laid(folder: Path, policy: str, *body: str) -> Path:
+    """A file with a policy whose method has that body, in place of `{body}`."""
+    path = folder / "case.py"
+    path.write_text(policy.format(body=textwrap.indent("\n".join(body), " " * 8)))
+    return path
 
 
 def findings(path: Path, code: str) -> list[Finding]:

@@ -1,27 +1,13 @@
 """The labelled corpus: that the labels are labels, and that the score is counted as it says."""
 
-import importlib.util
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from checkout import script
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "corpus.py"
-
-
-def _load():
-    spec = importlib.util.spec_from_file_location("corpus", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["corpus"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-corpus = _load()
+corpus = script("benchmarks/corpus.py")
 REPOSITORIES = list(corpus.read())
 
 

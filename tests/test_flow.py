@@ -2,14 +2,11 @@
 
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
+from one_file import built
 
-from policyfix.facts.lower import extract
 from policyfix.flow import run as flow
-from policyfix.flow.run import Run
-from policyfix.project import LinkedClass, Project
 from policyfix.trace import (
     Branch,
     Called,
@@ -63,16 +60,7 @@ def run(forward: str, rest: str = "", head: str = "") -> Trace:
         + "\n"
         + textwrap.indent(textwrap.dedent(rest), "    ")
     )
-    module = Project(lambda path: extract(source, str(path)) if path.name == "m.py" else None).module(
-        Path("/m.py")
-    )
-    assert module is not None
-    cls = module.member("P")
-    assert isinstance(cls, LinkedClass)
-    symbolic = Run()
-    thing = symbolic.build(cls, {})
-    found = cls.find("forward")
-    assert found is not None
+    symbolic, thing, found = built(source)
     return symbolic.call(thing, *found, {"td": symbolic.term("td"), "x": symbolic.term("x")})
 
 

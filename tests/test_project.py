@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_file import module_of
 
 from policyfix import contract
 from policyfix.engine import check
@@ -55,8 +56,7 @@ def test_the_order_of_bases_is_python_s_own(
     else:
         refused = None
     source = "\n".join(lines)
-    module = Project(lambda path: extract(source, str(path))).module(Path("/m.py"))
-    assert module is not None
+    module = module_of(source)
     for name, cls in classes.items():
         found = module.member(name)
         assert isinstance(found, LinkedClass)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from checkout import ROOT
+from checkout import ROOT, script
 
 from policyfix import contract, engine
 from policyfix.codemod import Codemod
@@ -19,16 +18,7 @@ from policyfix.rule import Rule
 ARGUMENTS = ["PF599", "frozen-normaliser", "network", "--probe"]
 
 
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-scaffold = load(ROOT / "tools" / "scaffold.py")
+scaffold = script("tools/scaffold.py")
 
 
 @pytest.fixture
@@ -61,13 +51,13 @@ def test_every_part_is_laid_out_in_its_place(tree: Path, capsys: pytest.CaptureF
 
 def test_the_rule_fails_on_its_cases_with_what_is_to_be_done(tree: Path) -> None:
     scaffold.main(ARGUMENTS, tree)
-    rule = defined(load(tree / "rules/network/frozen_normaliser.py"), Rule)
+    rule = defined(script(tree / "rules/network/frozen_normaliser.py"), Rule)
     assert (rule.code, rule.name, rule.__name__) == ("PF599", "frozen-normaliser", "FrozenNormaliser")  # type: ignore[attr-defined]
     for case in (tree / "tests/rules/network/frozen_normaliser").iterdir():
         (problem,) = engine.check([case], contract.load(), rules=[rule]).problems
         assert "PF599" in problem.message
         assert "TODO: yield self.finding" in problem.message
-    codemod = defined(load(tree / "codemods/network/frozen_normaliser.py"), Codemod)
+    codemod = defined(script(tree / "codemods/network/frozen_normaliser.py"), Codemod)
     assert codemod.answers == ("PF599",)  # type: ignore[attr-defined]
 
 

@@ -1,13 +1,11 @@
 """Sizes that are followed from what the trainer calls forward with: td is [B, T], action [B, T, ...]."""
 
 import textwrap
-from pathlib import Path
 
 import pytest
+from one_file import built
 
-from policyfix.facts.lower import extract
 from policyfix.flow.run import Run
-from policyfix.project import LinkedClass, Project
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size
 from policyfix.values import Const
 
@@ -28,16 +26,7 @@ def run(body: str) -> Run:
         + "    def forward(self, td, action):\n"
         + textwrap.indent("B, T = td.batch_size\nflat = td.reshape(B * T)\n" + body, "        ")
     )
-    module = Project(lambda path: extract(source, str(path)) if path.name == "m.py" else None).module(
-        Path("/m.py")
-    )
-    assert module is not None
-    cls = module.member("P")
-    assert isinstance(cls, LinkedClass)
-    symbolic = Run()
-    thing = symbolic.build(cls, {})
-    found = cls.find("forward")
-    assert found is not None
+    symbolic, thing, found = built(source)
     roots = {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)}
     symbolic.shapes = Shapes(roots, {"tokens": (None, Size((), 3))})
     symbolic.call(thing, *found, {"td": symbolic.term("td"), "action": symbolic.term("action")})

@@ -1,30 +1,16 @@
 """Policies as strangers would write them: what is wrong with each is found, and nothing else."""
 
-import importlib.util
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from checkout import script
 
 from policyfix import contract, engine
 
 TREES = Path(__file__).parent / "data" / "strangers"
-CORPUS = Path(__file__).parents[1] / "benchmarks" / "corpus.py"
-
-
-def _load():
-    spec = importlib.util.spec_from_file_location("corpus", CORPUS)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["corpus"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-corpus = _load()
+corpus = script("benchmarks/corpus.py")
 REPOSITORIES = list(corpus.read(TREES / "labels.yaml"))
 # What is asked for and not seen, with the reason.
 KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {

@@ -2,13 +2,11 @@
 
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from one_file import module_of
 
 from policyfix import contract, rule
-from policyfix.facts.lower import extract
-from policyfix.project import Project
 from policyfix.rule import Finding
 from policyfix.subjects.policy import PolicyClass, policies
 from policyfix.values import Const
@@ -18,9 +16,7 @@ HEAD = "import torch\nimport torch.nn as nn\nfrom tensordict import TensorDict\n
 
 
 def subject(source: str, name: str = "P") -> PolicyClass:
-    text = HEAD + textwrap.dedent(source)
-    module = Project(lambda path: extract(text, str(path))).module(Path("/m.py"))
-    assert module is not None
+    module = module_of(HEAD + textwrap.dedent(source))
     return next(p for p in policies(module.project, module, CONTRACT) if p.name == name)
 
 
@@ -82,8 +78,7 @@ def test_who_is_under_the_contract(signature: str, body: str, under: bool) -> No
 )
 def test_a_class_is_followed_that_may_have_a_core(method: str, followed: bool) -> None:
     source = f"class B(nn.Module):\n    {method}\nclass P(B):\n    def forward(self, x): return x\n"
-    module = Project(lambda path: extract(HEAD + source, str(path))).module(Path("/m.py"))
-    assert module is not None
+    module = module_of(HEAD + source)
     assert any(p.name == "P" for p in policies(module.project, module, CONTRACT)) is followed
 
 
@@ -191,8 +186,7 @@ def test_what_is_kept_comes_back_at_the_next_call() -> None:
 
 
 def found_with(changed: contract.Contract, source: str, code: str) -> list[Finding]:
-    module = Project(lambda path: extract(HEAD + textwrap.dedent(source), str(path))).module(Path("/m.py"))
-    assert module is not None
+    module = module_of(HEAD + textwrap.dedent(source))
     (chosen,) = (r for r in rule.discover() if r.code == code)
     return [f for p in policies(module.project, module, changed) for f in chosen().check(p)]
 

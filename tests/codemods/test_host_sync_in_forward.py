@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from side_by_side import Case, complaints, is_left, mended
+from side_by_side import Case, complaints, is_left, laid, mended
 
 from policyfix import contract, engine
 
@@ -58,13 +58,6 @@ if action is not None:
     td = td.reshape(batch, steps)"""
 
 
-def laid(folder: Path, *body: str) -> Path:
-    path = folder / "case.py"
-    lines = "\n".join(body).splitlines()
-    path.write_text(POLICY.format(body="\n".join("        " + line for line in lines)))
-    return path
-
-
 FORMS: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     "stamped in a helper": (("B", "TT"), (TOLD, STAMPED)),
     "stamped here, in one way for both modes": (
@@ -84,7 +77,7 @@ FORMS: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
 def complained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     cases: dict[str, Case] = {}
     for name, ((batch, steps), body) in FORMS.items():
-        path = laid(tmp_path_factory.mktemp("policy"), *body, COMPUTED, RESHAPED)
+        path = laid(tmp_path_factory.mktemp("policy"), POLICY, *body, COMPUTED, RESHAPED)
         before, after = path.read_text(), mended(path, "PF701")
         expected = before.replace('td["batch"][0].item()  #', f"{batch}  #")
         assert after == expected.replace('int(td["bptt"].reshape(-1)[0])', steps)
@@ -93,7 +86,7 @@ def complained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_the_fix_is_offered_whatever_else_is_asked_about(tmp_path: Path) -> None:
-    path = laid(tmp_path, TOLD, STAMPED, COMPUTED, RESHAPED)
+    path = laid(tmp_path, POLICY, TOLD, STAMPED, COMPUTED, RESHAPED)
     found = engine.check([path], contract.load()).findings
     assert [f.fix is not None for f in found if f.code == "PF701"][:2] == [True, True]
 
@@ -116,7 +109,7 @@ STEPS = 'if action is not None:\n    td = td.reshape(-1, td["bptt"][0].item())'
         ((TOLD, STAMPED, "if seen.dim() == 4:\n    TT = 7", STEPS), "no name"),
         ((TOLD, STAMPED, "seen = seen[:2]", "B = seen.shape[0]", BATCH), "no name"),
         ((TOLD.replace("dim() == 4", "shape[-1] == 3"), STAMPED, STEPS), "no name"),
-        ((TOLD.replace("TT = 1", "TT = 2"), STAMPED, STEPS), "no name"),
+        ((TOLD.replace("TT = seen.shape[1]", "TT = 2"), STAMPED, STEPS), "no name"),
         ((TOLD, STAMPED, "if action is not None:\n    td = self._finish(td)"), "no name"),
         ((TOLD, BATCH), "only the device knows"),
         ((TOLD, STAMPED, 'td["batch"].mul_(2)', BATCH), "in place"),
@@ -131,5 +124,5 @@ STEPS = 'if action is not None:\n    td = td.reshape(-1, td["bptt"][0].item())'
 def test_what_is_not_certain_is_left_with_a_reason(
     body: tuple[str, ...], reason: str, tmp_path: Path
 ) -> None:
-    path = laid(tmp_path, *body, COMPUTED)
+    path = laid(tmp_path, POLICY, *body, COMPUTED)
     assert is_left(path, "PF701", reason)

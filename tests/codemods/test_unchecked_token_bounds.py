@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from side_by_side import Case, complaints, is_left, mended
+from side_by_side import Case, complaints, is_left, laid, mended
 
 CASES = Path(__file__).parents[1] / "rules" / "network" / "unchecked_token_bounds"
 POLICY = """\
@@ -40,13 +40,6 @@ box = torch.zeros(tokens.shape[0], self.layers * area)
 flat = kind * area + x * self.height + y
 valid = (coords != 255) & (kind < self.layers)"""
 GATED = ("box.scatter_(1, torch.where(valid, flat, 0), torch.where(valid, values, 0))",)
-
-
-def laid(folder: Path, *body: str) -> Path:
-    path = folder / "case.py"
-    lines = "\n".join(body).splitlines()
-    path.write_text(POLICY.format(body="\n".join("        " + line for line in lines)))
-    return path
 
 
 BOTH = "valid = valid & (x < self.width) & (y < self.height)"
@@ -100,7 +93,7 @@ def complained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         folder = tmp_path_factory.mktemp("policy")
         if name in FORMS:
             new, body = FORMS[name]
-            path = laid(folder, *body)
+            path = laid(folder, POLICY, *body)
         else:
             new, path = RULE_CASES[name], folder / "case.py"
             path.write_text(re.sub(r"  # expect: PF\d+", "", (CASES / f"bad_{name}.py").read_text()))
@@ -139,7 +132,7 @@ def test_tokens_inside_stay_where_they_were_and_others_are_ignored(
 def test_what_is_not_certain_is_left_with_a_reason(
     body: tuple[str, ...], reason: str, tmp_path: Path
 ) -> None:
-    path = laid(tmp_path, *body)
+    path = laid(tmp_path, POLICY, *body)
     assert is_left(path, "PF502", reason)
 
 
@@ -150,7 +143,7 @@ self.width = env.obs_width if env.obs_width else 11
 
 
 def test_a_size_that_differs_from_path_to_path_is_told_by_its_one_attribute(tmp_path: Path) -> None:
-    path = laid(tmp_path, FLAT, *GATED)
+    path = laid(tmp_path, POLICY, FLAT, *GATED)
     source = path.read_text()
     line = "self.width, self.height = env.obs_width, env.obs_height\n"
     assert line in source
@@ -166,7 +159,7 @@ def test_a_long_line_becomes_two(tmp_path: Path) -> None:
         "self.width": "self.observation_width_in_cells_of_the_grid",
         "self.height": "self.observation_height_in_cells_of_the_grid",
     }
-    path = laid(tmp_path, FLAT, *GATED)
+    path = laid(tmp_path, POLICY, FLAT, *GATED)
     source = path.read_text()
     for name, longer in names.items():
         source = source.replace(name, longer)
