@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from policyfix.contract import Contract
-from policyfix.facts import ir
-from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol
+from policyfix.project import LinkedClass
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass, Trainer
+from policyfix.subjects.experience_spec import is_set_elsewhere, laid_out, named
 from policyfix.subjects.factory import class_of
-from policyfix.subjects.training_code import functions_of
-from policyfix.trace import KeyRead, KeyWrite, Place
+from policyfix.trace import KeyRead, KeyWrite
 from policyfix.values import is_tensordict, key_of
 
 
@@ -78,15 +75,15 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
             if around is None or around.find(method) is None:
                 return
             asking, policies = around, tuple(p for p in subject.policies if p.defines(method) is False)
-        named = _named(asking, method)
-        if named is None:
+        spec = named(asking, method)
+        if spec is None:
             return
         for policy in policies:
             if policy.is_contract and policy.serves_training:
-                yield from self._unnamed(policy, named, asking, subject)
+                yield from self._unnamed(policy, spec, asking, subject)
 
     def _unnamed(
-        self, policy: PolicyClass, named: frozenset[str], asking: LinkedClass, subject: PolicyClass | Factory
+        self, policy: PolicyClass, spec: frozenset[str], asking: LinkedClass, subject: PolicyClass | Factory
     ) -> Iterator[Finding]:
         method, training = policy.contract.spec_method or "", policy.training
         written = {write.key for write in training.of(KeyWrite)}
@@ -98,7 +95,7 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
             if key is None or place is None or key not in read:
                 continue
             read.discard(key)
-            if key in named | written or policy.module.project.texts.others_say(policy.path, (method, key)):
+            if key in spec | written or policy.module.project.texts.others_say(policy.path, (method, key)):
                 continue
             without = policy.training_without(frozenset({key}))
             if without.complete and not without.returns:
@@ -110,193 +107,15 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
                 )
 
     def _unkept(self, trainer: Trainer) -> Iterator[Finding]:
-        named = {spec: _laid_out(spec, trainer) for _, spec in trainer.stored}
+        project, contract = trainer.module.project, trainer.contract
+        known = {spec: laid_out(spec, project, contract) for _, spec in trainer.stored}
         for write, spec in trainer.stored:
-            names = named[spec]
+            names = known[spec]
             if write.key is None or names is None or write.key in names:
                 continue
-            if not _is_set_elsewhere(write.key, write.place, trainer.module):
+            if not is_set_elsewhere(write.key, write.place, trainer.module):
                 yield self.finding(
                     write.place,
                     f'"{write.key}" goes into rows of the experience, and no spec names it: it is not kept',
                     trainer,
                 )
-
-
-_SPECS = frozenset(
-    External(f"{module}.{name}")
-    for module in ("torchrl.data", "torchrl.data.tensor_specs")
-    for name in ("Composite", "CompositeSpec")
-)
-_OPTIONS = frozenset({"shape", "device", "data_cls", "step_mdp_static", "batch_size"})
-
-
-def _laid_out(spec: Place, trainer: Trainer) -> frozenset[str] | None:
-    """All that the spec which is made at a place can name; None where that is not written in the project."""
-    module = trainer.module.project.module(Path(spec.path))
-    if module is None:
-        return None
-    for function in functions_of(module):
-        for node in function.nodes:
-            if isinstance(node, ir.Call) and node.span == spec.span:
-                return _entries(node, function, module, trainer.contract)
-    return None
-
-
-def _is_set_elsewhere(key: str, here: Place, module: Module) -> bool:
-    """Whether the project sets or deletes an entry of this name elsewhere: the buffer may get it there,
-    beside its spec."""
-    project = module.project
-    for path in (p for quote in "\"'" for p in project.texts.files_with(f"{quote}{key}{quote}")):
-        found = project.module(path)
-        if found is None:
-            return True
-        is_file_of_it = path == Path(here.path).absolute()
-        for function in functions_of(found):
-            for node in function.nodes:
-                line = getattr(node, "span", here.span).line
-                if not (is_file_of_it and line == here.span.line) and _sets(node, key, function):
-                    return True
-    return False
-
-
-def _sets(node: object, key: str, function: ir.FunctionFacts) -> bool:
-    """Whether a statement or a call sets, or deletes, an entry of this name in something that is no dict."""
-    match node:
-        case ir.Assign(targets=targets) | ir.Delete(targets=targets):
-            owners = [t.value for t in targets if isinstance(t, ir.Subscript) and ir.Literal(key) in t.items]
-        case ir.Call(
-            function=ir.Attribute(value=owner, name="set" | "setdefault" | "pop" | "del_"),
-            arguments=(ir.Argument(value=ir.Literal(value=name)), *_),
-        ) if name == key:
-            owners = [owner]
-        case _:
-            return False
-    dicts = [
-        target
-        for n in function.nodes
-        if isinstance(n, ir.Assign) and isinstance(n.value, ir.Mapping)
-        for target in n.targets
-    ]
-    return any(owner not in dicts for owner in owners)
-
-
-def _named(cls: LinkedClass, method: str) -> frozenset[str] | None:
-    """The entries that a spec names; None where they are not all written there."""
-    found = cls.find(method)
-    if found is None or found[0].decorators or cls.unknown or cls.is_rebuilt:
-        return None
-    function, owner = found
-    return _returned(function, owner.module)
-
-
-def _returned(function: ir.FunctionFacts, module: Module) -> frozenset[str] | None:
-    """The entries that a function which returns a spec names in it."""
-    names: frozenset[str] = frozenset()
-    returned = [node.value for node in function.nodes if isinstance(node, ir.Return)]
-    for value in returned:
-        if isinstance(value, ir.Name):
-            uses = sum(node == value for node in function.nodes)
-            made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and value in n.targets]
-            if uses != 2 or len(made) != 1:
-                return None
-            value = made[0]
-        inner = _entries(value, function, module)
-        if inner is None:
-            return None
-        names |= inner
-    return names if returned else None
-
-
-def _entries(
-    spec: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract | None = None
-) -> frozenset[str] | None:
-    """The keys of `Composite(key=...)` and `Composite({"key": ...})`; with a contract, also those that are
-    taken over from other specs."""
-    if not isinstance(spec, ir.Call) or _meant(spec.function, function, module) not in _SPECS:
-        return None
-    names: set[str] = set()
-    for argument in spec.arguments:
-        if argument.keyword is not None:
-            names |= {argument.keyword} - _OPTIONS
-        elif isinstance(argument.value, ir.Mapping) and not argument.star:
-            for key, value in zip(argument.value.keys, argument.value.values, strict=True):
-                if isinstance(key, ir.Literal) and isinstance(key.value, str):
-                    names.add(key.value)
-                    continue
-                inner = None
-                if key is None and contract is not None:
-                    inner = _taken_over(value, function, module, contract)
-                if inner is None:
-                    return None
-                names |= inner
-        else:
-            return None
-    return frozenset(names)
-
-
-def _meant(name: ir.Expr, function: ir.FunctionFacts, module: Module) -> Symbol:
-    """What a name means in a function, which may import it itself."""
-    imported = (b for node in function.nodes if isinstance(node, ir.Import) for b in node.names)
-    binding = next((b for b in imported if name == ir.Name(b.name)), None)
-    return module.resolve(name) if binding is None else module.project.imported(binding, module)
-
-
-def _taken_over(
-    spread: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract
-) -> frozenset[str] | None:
-    """The keys of another spec that is spread into one: `**dict(other.items())`."""
-    match spread:
-        case ir.Call(
-            function=ir.Name(id="dict"),
-            arguments=(
-                ir.Argument(
-                    value=ir.Call(function=ir.Attribute(value=ir.Name() as other, name="items"), arguments=())
-                ),
-            ),
-        ):
-            pass
-        case _:
-            return None
-    made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (other,)]
-    read = [
-        n
-        for n in function.nodes
-        if isinstance(n, ir.Attribute) and n.value == other and n.name in ("items", "keys", "values")
-    ]
-    if not made or len(made) + len(read) != sum(node == other for node in function.nodes):
-        return None
-    names: set[str] = set()
-    for value in made:
-        match value:
-            case ir.Call(function=ir.Name() as callee):
-                symbol = module.resolve(callee)
-                if not isinstance(symbol, FunctionRef):
-                    return None
-                inner = _returned(symbol.facts, symbol.module)
-            case ir.Call(function=ir.Attribute(name=method)) if method == contract.spec_method:
-                inner = _asked_for(method, module)
-            case _:
-                return None
-        if inner is None:
-            return None
-        names |= inner
-    return frozenset(names)
-
-
-def _asked_for(method: str, module: Module) -> frozenset[str] | None:
-    """What the specs of all policies of the project name together."""
-    project = module.project
-    names: frozenset[str] | None = None
-    for path in project.texts.files_with(f"def {method}("):
-        found = project.module(path)
-        if found is None:
-            return None
-        for cls in found.facts.classes:
-            for function in cls.functions:
-                if function.name == method:
-                    inner = _named(project.link(cls, found), method)
-                    if inner is None:
-                        return None
-                    names = inner | (names or frozenset())
-    return names
