@@ -1,0 +1,2 @@
+from models.steady import Calm, Steady
+from models.tries import Fresh, Trace
