@@ -90,7 +90,8 @@ _KEEPING = frozenset(
     "detach clone contiguous to float half double bfloat16 long int bool byte short type type_as cpu cuda "
     "exp log log_softmax softmax sigmoid tanh relu elu gelu silu leaky_relu abs neg sqrt square clamp "
     "clamp_min clamp_max masked_fill nan_to_num logsigmoid dropout layer_norm normalize zeros_like ones_like "
-    "full_like empty_like rand_like randn_like cumsum round floor requires_grad_ data real".split()
+    "full_like empty_like rand_like randn_like cumsum round floor requires_grad_ data real isinf isnan "
+    "logical_not .values .indices".split()
 )
 _SAME_TENSORDICT = frozenset(
     "clone copy to select exclude detach contiguous cpu cuda flatten_keys unflatten_keys".split()
@@ -98,7 +99,7 @@ _SAME_TENSORDICT = frozenset(
 _SAME_MODULES = frozenset(
     "ReLU Tanh GELU ELU SiLU Sigmoid LeakyReLU Identity Dropout LayerNorm Softmax LogSoftmax Mish".split()
 )
-_ELEMENTWISE = frozenset("+ - * / // % ** & | ^ < > <= >= == != compare".split())
+_ELEMENTWISE = frozenset("+ - * / // % ** & | ^ < > <= >= == != compare add sub mul div".split())
 _REDUCING = frozenset("sum mean amax amin argmax argmin any all prod logsumexp std var".split())
 
 
@@ -269,6 +270,8 @@ class Shapes:
             return Shape((*shape.sizes, None))
         if name == "Linear" and not shape.open:
             return Shape((*shape.sizes[:-1], None))
+        if name.startswith("Conv") and name[4:] in ("1d", "2d", "3d") and not shape.open and shape.sizes:
+            return Shape((shape.sizes[0], *(None,) * (len(shape.sizes) - 1)))
         if name == "Flatten" and isinstance(module, Term) and len(module.args) == 1 and len(shape.sizes) >= 1:
             return Shape((shape.sizes[0], None))
         return None
@@ -297,7 +300,8 @@ class Shapes:
         if first is None:  # what is given sizes of its own has those
             given = name in ("view", "reshape") and all(map(self._is_number, positional(rest)))
             return self._viewed(None, self._listed(rest)) if given else None
-        if name in _REDUCING:
+        along = all(isinstance(a, Const) or is_keyword(a) for a in rest)
+        if name in _REDUCING or (name in ("max", "min") and rest and along):  # else of two tensors, or of all
             return self._reduced(first, rest)
         if name == "multinomial" and not first.open:
             number = rest[0] if rest else Const(1)
@@ -416,6 +420,9 @@ class Shapes:
 
     def _indexed(self, shape: Shape, index: Value) -> Shape | None:
         items = index.items if isinstance(index, Group) else (index,)
+        if isinstance(index, Term) and index.op in ("long", "int") and not shape.open:  # picked by number
+            picked = self.of(index)
+            return None if picked is None else Shape(picked.sizes + shape.sizes[1:], picked.open)
         if len(items) > 1 and not shape.open and len(items) == len(shape.sizes):
             rows = {self.of(i) for i in items}
             if len(rows) == 1 and (row := rows.pop()) is not None and row.rank == 1:

@@ -98,6 +98,31 @@ def test_a_defect_of_a_base_is_told_once_and_at_the_subclass_where_only_that_is_
     assert "base.py" in inherited.unfixed
 
 
+def test_a_defect_of_a_subclass_net_is_told_beside_one_of_the_base(tmp_path: Path) -> None:
+    (tmp_path / "agents.py").write_text(
+        "from tensordict import TensorDict\nfrom torch import nn\n\n\n"
+        "class Base(nn.Module):\n"
+        "    def __init__(self, env):\n"
+        "        super().__init__()\n"
+        "        self.net = nn.Linear(600, 8)\n\n"
+        "    def forward(self, td: TensorDict):\n"
+        '        scale = td["env_obs"].sum().item()\n'
+        '        td["values"] = self.net(td["env_obs"].float().flatten(1)) / scale\n'
+        "        return td\n\n\n"
+        "class Same(Base):\n"
+        "    pass\n\n\n"
+        "class Sub(Base):\n"
+        "    def __init__(self, env):\n"
+        "        super().__init__(env)\n"
+        "        self.net = Net()\n\n\n"
+        "class Net(nn.Module):\n"
+        "    def forward(self, x):\n"
+        "        return x / x.abs().max().item()\n"
+    )
+    lines = sorted(f.line for f in check(tmp_path).findings if f.code == "PF701")
+    assert lines == [11, 28]
+
+
 @pytest.mark.parametrize("mark", [".git", "pyproject.toml"])
 def test_a_folder_of_a_repository_is_read_as_with_the_rest_of_it(agents: Path, mark: str) -> None:
     top = agents.parent

@@ -14,13 +14,8 @@ corpus = script("benchmarks/corpus.py")
 REPOSITORIES = list(corpus.read(TREES / "labels.yaml"))
 # What is asked for and not seen, with the reason.
 KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
-    "ada": {
-        ("PF511", "gridrl/policies/quick.py::QuickGRU"),
-        ("PF704", "gridrl/policies/quick.py::QuickGRU"),
-    },
     "bruno": {
         ("PF210", "agents/old_attn.py::OldAttn"),
-        ("PF605", "train.py::main"),
     },
     "chen": {
         ("PF209", "conf/agent/mlp.yaml::*"),
@@ -29,25 +24,16 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF503", "griddy/agent.py::Agent"),
         ("PF509", "griddy/lib/blocks.py::Tokens"),
     },
-    "dita": {
-        ("PF601", "src/cells/trainer.py::HastyTrainer"),
-        ("PF603", "src/cells/trainer.py::HastyTrainer"),
-        ("PF702", "src/cells/agents.py::CellSketch"),
-    },
     "emeka": {
         ("PF403", "emeka_rl/factory.py::small"),
-        ("PF701", "emeka_rl/agents/latent.py::LatentLite"),
     },
     "fumi": {
         ("PF108", "rnn/gru.py::Borrowed"),
-        ("PF211", "rnn/gru.py::Amnesia"),
-        ("PF601", "rnn/wrapper.py::quick_updates"),
     },
     "gosia": {
         ("PF103", "lab/agents.py::Mixed"),
         ("PF403", "lab/loop.py::make"),
         ("PF506", "lab/agents.py::Mixed"),
-        ("PF601", "lab/loop.py::Careless"),
         ("PF704", "lab/agents.py::Mixed"),
     },
     "hugo": {
@@ -56,24 +42,12 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "jonas": {
         ("PF202", "kit/policies/small.py::Kite"),
         ("PF302", "kit/policies/small.py::Sparrow"),
-        ("PF303", "kit/policies/small.py::Sparrow"),
         ("PF502", "kit/policies/small.py::Sparrow"),
         ("PF503", "kit/policies/small.py::Sparrow"),
         ("PF510", "kit/policies/small.py::Sparrow"),
-        ("PF704", "kit/policies/small.py::Sparrow"),
-    },
-    "kira": {
-        ("PF211", "bots/bot_c.py::BotD"),
-        ("PF601", "bots/loops.py::bad_epoch"),
-        ("PF606", "bots/loops.py::gae"),
     },
     "lars": {
-        ("PF211", "brains/plain.py::Rough"),
-        ("PF303", "brains/puffer.py::Puffer"),
-        ("PF304", "brains/plain.py::Rough"),
         ("PF506", "brains/puffer.py::Puffer"),
-        ("PF605", "experiments/memory_task.py::a2c"),
-        ("PF704", "brains/plain.py::Rough"),
     },
 }
 

@@ -75,6 +75,10 @@ class Calls(Containers, ABC):
         """`owner.name`."""
 
     @abstractmethod
+    def _uncalled(self, attribute: Value) -> Value:
+        """An attribute that is not called."""
+
+    @abstractmethod
     def _set_attribute(self, owner: Value, name: str, value: Value, span: ir.Span) -> None:
         """`owner.name = value`."""
 
@@ -170,6 +174,9 @@ class Calls(Containers, ABC):
             return UNKNOWN
         overwritten = [keywords["out"]] if "out" in keywords else []
         in_place = short.endswith("_") and not short.endswith("__") and not short.startswith("clip_grad_")
+        if in_place and positional:
+            positional = [self._uncalled(positional[0]), *positional[1:]]
+            arguments = [*positional, *keywords.values()]
         if positional and (in_place or keywords.get("inplace") == Const(True)):
             overwritten.append(positional[0])
         named = self._named(keywords)
@@ -321,6 +328,8 @@ def _getattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], _
 def _setattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
     if len(positional) == 3 and isinstance(positional[1], Const):
         run._set_attribute(positional[0], str(positional[1].value), positional[2], span)
+    elif len(positional) == 3 and isinstance(positional[0], Term) and positional[0].op.startswith("new:"):
+        run._set_attribute(positional[0], "*", positional[2], span)  # a module's, whichever it is
     else:
         run._escape(positional, span)
     return NONE

@@ -554,6 +554,9 @@ class Run(Calls):
                 return self._instance_attribute(owner, cls, name)
             case Thing():
                 return Method(owner, name)
+            case Method():  # of what `getattr` gave
+                attribute = self._uncalled(owner)
+                return UNKNOWN if isinstance(attribute, Method) else self._get_attribute(attribute, name)
             case Super(owner=cls, receiver=receiver):
                 assert receiver.cls is not None
                 found = receiver.cls.find(name, after=cls)
@@ -677,6 +680,8 @@ class Run(Calls):
 
     def _uncalled(self, attribute: Value) -> Value:
         """An attribute that is not called: `x.shape` of a tensor is a value of its own."""
+        if isinstance(attribute, Either) and any(isinstance(o, Method) for o in attribute.options):
+            return either(map(self._uncalled, attribute.options))
         if isinstance(attribute, Method) and isinstance(attribute.receiver, Term):
             return self._told(self.term(_attribute_term(attribute), attribute.receiver))
         return attribute

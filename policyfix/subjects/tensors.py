@@ -47,8 +47,8 @@ _RESULTS = frozenset(".values .indices .real .imag .mT .H".split())
 # What makes a tensor on the default device unless it is told another.
 CREATORS = frozenset(
     f"torch.{name}"
-    for name in "zeros ones full empty arange linspace logspace eye rand randn randint randperm "
-    "tensor".split()
+    for name in "zeros ones full empty arange linspace logspace eye rand randn randint randperm tensor "
+    "Tensor FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor".split()
 )
 _MOVES = frozenset("to cuda type_as cpu pin_memory".split())
 # What the trainer decides when it calls forward: the mode, and whose state it is.
@@ -84,7 +84,7 @@ def is_tensor(value: Value) -> bool:
 def _makes_tensor(term: Term) -> bool:
     prefix, _, name = term.op.rpartition(".")
     if prefix == "torch":
-        return term.op not in _NO_TENSOR | _LAYOUT and name[:1].islower()
+        return term.op not in _NO_TENSOR | _LAYOUT and (name[:1].islower() or name.endswith("Tensor"))
     return prefix in _FUNCTIONS
 
 
@@ -100,16 +100,19 @@ def depends_on_values(test: Value) -> bool:
     )
 
 
-def is_hot(guards: Iterable[Value]) -> bool:
+def is_hot(guards: Iterable[Value], from_the_second_step: bool = True) -> bool:
     """Whether what runs under these tests runs in every step of some rollout or training: they ask for the
-    mode or for what the TensorDict looks like, not for a setting or for the contents of a tensor."""
+    mode or for what the TensorDict looks like, not for a setting or for the contents of a tensor. What was
+    kept is there `from_the_second_step`; a test for it may let the first one pass."""
     for guard in guards:
         if depends_on_values(guard):
             return False
         for part in walk(guard):
             if isinstance(part, (Unknown, Ref)):
                 return False
-            if isinstance(part, Term) and part.op in ("attribute", "earlier", "keywords", "env", "opaque"):
+            if isinstance(part, Term) and part.op in ("attribute", "keywords", "env", "opaque"):
+                return False
+            if from_the_second_step and isinstance(part, Term) and part.op == "earlier":
                 return False
             if isinstance(part, Term) and part.op == "parameter" and not _CALLERS.issuperset(part.args):
                 return False
@@ -126,7 +129,10 @@ def created_without_device(call: Called) -> bool:
         return False
     content = positional(call.arguments)
     if call.name == "torch.tensor":
-        return bool(content) and isinstance(content[0], Group) and bool(content[0].items)
+        listed = content[0] if content else None
+        return (isinstance(listed, Group) and bool(listed.items)) or (
+            isinstance(listed, Term) and listed.op == "each"
+        )
     return bool(content) and not (isinstance(content[0], Group) and not content[0].items)
 
 
@@ -148,9 +154,9 @@ def _only_dtype(term: Term) -> bool:
     )
 
 
-def calls(policy: PolicyClass) -> Iterator[Called]:
+def calls(policy: PolicyClass, from_the_second_step: bool = True) -> Iterator[Called]:
     """The calls on every path of forward, in either mode."""
     for trace in policy.traces:
         for call in trace.of(Called):
-            if is_hot(call.guards):
+            if is_hot(call.guards, from_the_second_step):
                 yield call

@@ -220,6 +220,8 @@ def _made_of(
 
 def is_weight(value: Value) -> bool:
     """Whether a value is a weight, or a view of one, that autograd knows: no detached one."""
+    if isinstance(value, Either):
+        return all(map(is_weight, value.options))
     while isinstance(value, Term):
         if value.op == NEW_PARAMETER or _holds(value):
             return True

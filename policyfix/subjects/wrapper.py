@@ -124,6 +124,19 @@ def wrapper(factory: Factory) -> Wrapper | None:
     return Wrapper(policy_of(cls, factory.contract), attribute, clip)
 
 
+def _is_call(expr: ir.Expr, function: ir.Expr) -> bool:
+    return isinstance(expr, ir.Call) and expr.function == function
+
+
+def _moved(expr: ir.Expr) -> ir.Expr:
+    """A module before it was moved: `policy` of `policy.to(device)`."""
+    while isinstance(expr, ir.Call) and isinstance(expr.function, ir.Attribute):
+        if expr.function.name not in ("to", "cuda", "cpu", "train", "eval", "float", "half"):
+            break
+        expr = expr.function.value
+    return expr
+
+
 def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
     """The one attribute that is given what the factory returns, directly or through a name; the factory may
     be the constructor."""
@@ -138,10 +151,9 @@ def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
             target
             for node in assigned
             for target in node.targets
-            if isinstance(target, ir.Name) and isinstance(node.value, ir.Call) and node.value.function == made
+            if isinstance(target, ir.Name) and _is_call(_moved(node.value), made)
         }
         for node in assigned:
-            built = isinstance(node.value, ir.Call) and node.value.function == made
-            if built or node.value in names:
+            if _is_call(_moved(node.value), made) or _moved(node.value) in names:
                 found |= {t.name for t in node.targets if isinstance(t, ir.Attribute) and t.value == receiver}
     return found.pop() if len(found) == 1 else None

@@ -99,7 +99,7 @@ def _is_folded(call: CoreCall, training: Trace) -> bool:
 def _is_given_states(call: CoreCall, policy: PolicyClass) -> bool:
     """Whether the state of single steps may come from the TensorDict."""
     contract = policy.contract
-    known = {contract.environment_key, *contract.boundary_keys}
+    known = {contract.environment_key, contract.observation_key, *contract.boundary_keys}
     given = walk(call.state, lambda term: term.op != "core")
     return any(key_of(part) not in (None, *known) for part in given)
 

@@ -72,8 +72,15 @@ def _scatters(policy: PolicyClass) -> Iterator[tuple[Place, Value, Value, Value]
 def _rejects(value: Value, shifted: bool) -> bool:
     """Whether a value is 0 wherever a mask made from the input says no. `shifted`: whether its other entries
     may be moved by a constant, which keeps place 0 free where they are indices."""
-    choices = [o for o in options(value) if isinstance(o, Term)]
+    choices = [_unconverted(o) for o in options(value) if isinstance(o, Term)]
     return bool(choices) and all(_is_masked(c, shifted) for c in choices)
+
+
+def _unconverted(value: Term) -> Term:
+    """The value before its dtype was changed."""
+    while value.op in ("long", "int", "float", "half", "to") and isinstance(value.args[0], Term):
+        value = value.args[0]
+    return value
 
 
 def _is_masked(value: Term, shifted: bool) -> bool:

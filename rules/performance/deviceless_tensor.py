@@ -43,7 +43,7 @@ class DevicelessTensor(Rule[PolicyClass]):
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         if not policy.is_contract:
             return
-        made = [call for call in calls(policy) if created_without_device(call)]
+        made = [call for call in calls(policy, from_the_second_step=False) if created_without_device(call)]
         if not made or policy.module.project.texts.say(
             rb"set_default_(?:device|tensor_type)", b"set_default_"
         ):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.tensors import created_without_device, depends_on_values, is_moved, is_tensor
-from policyfix.trace import Called, Store, Trace
-from policyfix.values import Group, Term, Thing, Value, options, walk
+from policyfix.trace import Called, InPlace, Store, Trace
+from policyfix.values import VIEWS, Either, Group, Term, Thing, Value, options, parts, storage, walk
 
 
 class UnregisteredTensor(Rule[PolicyClass]):
@@ -57,7 +57,7 @@ class UnregisteredTensor(Rule[PolicyClass]):
             ]
             if not kept or policy.sets_later(store.attribute):
                 continue
-            if any(self._is_used(v, policy.forward_terms) and not is_moved(v, policy.terms) for v in kept):
+            if any(_is_used(v, policy) and not is_moved(v, policy.terms) for v in kept):
                 yield self.finding(
                     store.place,
                     f"self.{store.attribute} is a plain tensor: .to(device) and state_dict leave it behind",
@@ -72,12 +72,37 @@ class UnregisteredTensor(Rule[PolicyClass]):
             return False
         return all(cls.find(method) is None for method in ("_apply", "to", "cuda"))
 
-    @staticmethod
-    def _is_used(tensor: Value, later: tuple[Term, ...]) -> bool:
-        """Whether forward computes with the tensor and with one of the TensorDict's."""
-        return any(
-            tensor in term.args and any(a is not tensor and _is_given(a) for a in term.args) for term in later
-        )
+
+def _is_used(tensor: Value, policy: PolicyClass) -> bool:
+    """Whether forward computes with the tensor and with one of the TensorDict's."""
+    writes = [write for trace in policy.traces for write in trace.of(InPlace)]
+    filled = {
+        root
+        for write in writes
+        if any(map(depends_on_values, (write.value, *write.arguments)))
+        for root in storage(write.target)
+    }
+
+    def is_given(value: Value) -> bool:
+        """Whether a tensor comes from the TensorDict or from the network, or was filled with what does: it
+        lies where the policy does."""
+        return is_tensor(value) and (depends_on_values(value) or not filled.isdisjoint(storage(value)))
+
+    return any(
+        any(_is_of(tensor, a) for a in together)
+        and any(is_given(a) and not _is_of(tensor, a) for a in together)
+        for together in [term.args for term in policy.forward_terms]
+        + [(write.target, write.value, *write.arguments) for write in writes]
+    )
+
+
+def _is_of(tensor: Value, value: Value) -> bool:
+    """Whether a value is a tensor, laid out in any way, or a tuple with it."""
+    while isinstance(value, Term) and value.op in VIEWS | {"index"} and value is not tensor:
+        value = value.args[0]
+    if isinstance(value, (Group, Either)):
+        return any(_is_of(tensor, part) for part in parts(value))
+    return value is tensor
 
 
 def _tensors(value: Value, trace: Trace) -> Iterator[Value]:
@@ -87,8 +112,3 @@ def _tensors(value: Value, trace: Trace) -> Iterator[Value]:
         if isinstance(option, Thing) and option.kind != "instance":
             held = trace.heap.of(option).values()
         yield from filter(is_tensor, held)
-
-
-def _is_given(value: Value) -> bool:
-    """Whether a tensor comes from the TensorDict or from the network: it lies where the policy does."""
-    return depends_on_values(value) and is_tensor(value)

@@ -8,7 +8,7 @@ from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
 from policyfix.subjects.wrapper import wrapper
 from policyfix.trace import Branch
-from policyfix.values import Const, Thing
+from policyfix.values import Const, Term, Thing, walk
 
 
 class TwoClipOwners(Rule[PolicyClass | Factory]):
@@ -78,13 +78,25 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
             if owner(clamp.target) is not built.instance:
                 continue
             others = [c for c in certain if isinstance(owner(c.target), Thing) and c.place != clamp.place]
-            if any(owner(c.target) is not built.instance and _differ(c, clamp) for c in others):
+            inner = [c for c in others if owner(c.target) is not built.instance or _is_over_all(c, clamp)]
+            if any(_differ(c, clamp) for c in inner):
                 yield self.finding(
                     clamp.place,
-                    "clamps weights that the policy inside has clamped to another range: the narrower wins",
+                    "clamps weights that are clamped to another range as well: the narrower wins",
                     policy,
                 )
                 return
+
+
+def _is_over_all(one: Clamp, other: Clamp) -> bool:
+    """Whether two clamps go over all parameters of the instance."""
+    return all(
+        any(
+            isinstance(part, Term) and part.op in ("parameters", "module.parameters")
+            for part in walk(c.target)
+        )
+        for c in (one, other)
+    )
 
 
 def _certain(built: Configured) -> list[Clamp]:

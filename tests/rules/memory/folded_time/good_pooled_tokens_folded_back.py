@@ -1,0 +1,38 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+
+class Forager(nn.Module):
+    def __init__(self, env, hidden_size=64):
+        super().__init__()
+        self.embed = nn.Linear(3, 64)
+        self.lstm = nn.LSTM(64, hidden_size, batch_first=True)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+        self.state = None
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        steps = 1
+        if action is not None:
+            rows, steps = td.batch_size
+            td = td.reshape(rows * steps)
+        td["bptt"] = torch.full(td.batch_size, steps)
+        td["batch"] = torch.full(td.batch_size, td.batch_size[0] // steps)
+        tokens = td["env_obs"].float()
+        hidden = torch.relu(self.embed(tokens)).max(dim=1).values / (tokens.sum(-1).sum(-1, keepdim=True) + 1.0)
+        sequences = hidden.view(-1, steps, 64)
+        out, (h, c) = self.lstm(sequences, None if action is not None else self.state)
+        self.state = (h.detach(), c.detach())
+        out = out.flatten(0, 1)
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        if action is None:
+            td["actions"] = log_probs.exp().multinomial(1)
+            td["act_log_prob"] = log_probs.gather(1, td["actions"]).flatten()
+            td["values"] = self.critic(out).flatten()
+            return td
+        td["act_log_prob"] = log_probs.gather(1, action.reshape(-1, 1)).flatten()
+        td["entropy"] = -(log_probs * log_probs.exp()).sum(-1)
+        td["value"] = self.critic(out).flatten()
+        return td.reshape(rows, steps)
