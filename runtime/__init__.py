@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .distributed import DistributedPolicyAgent
     from .memory import StateStore
     from .modes import Mode
+    from .names import warn_unknown_config
     from .nets.gru import MaskedGRU
     from .nets.lstm import MaskedLSTM, masked_lstm
     from .policies import Example, Fast, LatentAttnMed, LatentAttnSmall, LatentAttnTiny
-    from .policy import RecurrentPolicy, warn_unknown_config, write_stamps
+    from .policy import RecurrentPolicy, write_stamps
     from .weights import clip_weights
 
 __all__ = [
@@ -55,7 +56,7 @@ _HOME = {
     "StateStore": "memory",
     "clip_weights": "weights",
     "masked_lstm": "nets.lstm",
-    "warn_unknown_config": "policy",
+    "warn_unknown_config": "names",
     "write_stamps": "policy",
 }
 

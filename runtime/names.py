@@ -2,7 +2,9 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import nn
 
@@ -31,3 +33,20 @@ def constructor_parameters(policy_class: type[nn.Module]) -> set[str]:
             if not any(p.kind is p.VAR_KEYWORD for p in parameters):
                 break
     return names
+
+
+def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel: int = 3) -> None:
+    """Name the keys of `config` in one warning, each with the constructor parameter that it may be meant for.
+
+    For the constructor of a policy, whose `**kwargs` nothing reads: a typo in the config then does not go
+    unnoticed. Silent where `config` is empty. `stacklevel` is that of `warnings.warn`; 3 shows the line that
+    builds the policy, where its own constructor calls this.
+    """
+    if not config:
+        return
+    named = with_hints(sorted(config), constructor_parameters(type(policy)))
+    warnings.warn(
+        f"{type(policy).__name__} does not read these config keys: {named}",
+        UserWarning,
+        stacklevel=stacklevel,
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from . import actions as codec
 from .memory import NamedState, Snapshot, State, StateStore, run_core, state_names
 from .modes import Mode, resolve_mode
-from .names import constructor_parameters, with_hints
+from .names import warn_unknown_config
 from .nets.lstm import MaskedLSTM
 from .trace import Sink, describe_forward
 from .weights import InitialWeights, LayerBounds, clip_weights, weight_metrics
@@ -44,23 +44,6 @@ def _write_stamps(td: TensorDictBase, shape: torch.Size, device: torch.device | 
     batch_size, steps = shape if len(shape) == 2 else (shape[0], 1)
     td["bptt"] = torch.full(shape, steps, dtype=torch.int64, device=device)
     td["batch"] = torch.full(shape, batch_size, dtype=torch.int64, device=device)
-
-
-def warn_unknown_config(policy: nn.Module, config: Mapping[str, Any], stacklevel: int = 3) -> None:
-    """Name the keys of `config` in one warning, each with the constructor parameter that it may be meant for.
-
-    For the constructor of a policy, whose `**kwargs` nothing reads: a typo in the config then does not go
-    unnoticed. Silent where `config` is empty. `stacklevel` is that of `warnings.warn`; 3 shows the line that
-    builds the policy, where its own constructor calls this.
-    """
-    if not config:
-        return
-    named = with_hints(sorted(config), constructor_parameters(type(policy)))
-    warnings.warn(
-        f"{type(policy).__name__} does not read these config keys: {named}",
-        UserWarning,
-        stacklevel=stacklevel,
-    )
 
 
 class RecurrentPolicy(nn.Module):

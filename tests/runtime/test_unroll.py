@@ -1,13 +1,11 @@
-"""What mended forwards are made of: an LSTM call with memory, the warning about unread config."""
-
-import warnings
+"""What mended forwards are made of: an LSTM call with memory."""
 
 import pytest
 import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from policyfix.runtime import StateStore, warn_unknown_config
+from policyfix.runtime import StateStore
 
 BATCH, STEPS, FEATURES, HIDDEN = 3, 4, 5, 6
 
@@ -74,21 +72,3 @@ def test_a_given_state_takes_the_place_of_the_store(lstm: nn.LSTM) -> None:
     expected, expected_state = lstm(inputs, given)
     torch.testing.assert_close((outputs, state), (expected, expected_state))
     assert store.get_memory() == {}
-
-
-class Policy(nn.Module):
-    def __init__(self, env: object, clip_range: float = 0.0, **kwargs: object) -> None:
-        super().__init__()
-        warn_unknown_config(self, kwargs)
-
-
-def test_unknown_keys_are_named_with_what_they_may_mean_at_the_line_that_builds() -> None:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        Policy(None, clip_rnge=0.5, zebra=1)
-        Policy(None, clip_range=0.5)
-    (warning,) = caught
-    assert str(warning.message) == (
-        "Policy does not read these config keys: 'clip_rnge' (did you mean 'clip_range'?), 'zebra'"
-    )
-    assert warning.filename == __file__
