@@ -142,12 +142,11 @@ def _asked_for(method: str, module: Module) -> frozenset[str] | None:
         if found is None:
             return None
         for cls in found.facts.classes:
-            for function in cls.functions:
-                if function.name == method:
-                    inner = named(project.link(cls, found), method)
-                    if inner is None:
-                        return None
-                    names = inner | (names or frozenset())
+            if any(function.name == method for function in cls.functions):
+                inner = named(project.link(cls, found), method)
+                if inner is None:
+                    return None
+                names = inner | (names or frozenset())
     return names
 
 

@@ -1,7 +1,7 @@
 """Where a target lies and under which name it is imported. Reads the file's text; executes nothing."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,15 +92,10 @@ def _root_of_imports(file: Path, imports: Sequence[str]) -> Path | None:
 
 
 def _outside_packages(folder: Path) -> Path:
-    return next(parent for parent in _upwards(folder) if not (parent / "__init__.py").is_file())
+    return next(p for p in (folder, *folder.parents) if not (p / "__init__.py").is_file())
 
 
 def _wide_enough(file: Path, root: Path, level: int) -> Path:
     """`root`, or the parent that puts the file in as many packages as its relative imports climb."""
     needed = file.parents[min(level, len(file.parents) - 1)]
     return needed if root.is_relative_to(needed) else root
-
-
-def _upwards(folder: Path) -> Iterator[Path]:
-    yield folder
-    yield from folder.parents
