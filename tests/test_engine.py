@@ -231,6 +231,27 @@ class Agent(Core):
 """
 
 
+def test_a_subclass_answers_for_its_own_code_though_its_base_is_at_fault_too(tmp_path: Path) -> None:
+    (tmp_path / "agents.py").write_text(
+        "from tensordict import TensorDict\nfrom torch import nn\n\n\n"
+        "class Base(nn.Module):\n"
+        "    def __init__(self, env):\n"
+        "        super().__init__()\n"
+        "        self.lstm = nn.LSTM(8, 8)\n\n"
+        "    def forward(self, td: TensorDict):\n"
+        '        rows = int(td["env_obs"].max().item())\n'
+        '        td["values"], _ = self.lstm(self.encode(td["env_obs"].float().unsqueeze(0)))\n'
+        "        return td\n\n"
+        "    def encode(self, x):\n"
+        "        return x\n\n\n"
+        "class Sub(Base):\n"
+        "    def encode(self, x):\n"
+        "        return x * x.abs().max().item()\n"
+    )
+    found = [(f.subject, f.line) for f in check(tmp_path).findings if f.code == "PF701"]
+    assert found == [("Base", 11), ("Sub", 21)]
+
+
 def test_subclasses_elsewhere_answer_for_a_changed_base(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").touch()
     (tmp_path / "bases").mkdir()
