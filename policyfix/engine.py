@@ -295,17 +295,15 @@ class _Hearing:
 
 
 def _settle(findings: Iterable[Finding], bases: Bases) -> list[Finding]:
-    """One finding for one defect: what a base already answers for is not repeated for its subclasses, but for
-    what stands in a net of theirs. Of several at one place the first subject by name has it, whoever heard it
-    first."""
+    """One finding for one defect: what a class lacks, and a base already answers for, is not repeated for its
+    subclasses. Of several at one place the first subject by name has it, whoever heard it first."""
     findings = sorted(findings, key=lambda finding: (finding.subject_path, finding.subject, finding.message))
     settled: dict[tuple[str, int, int, str], Finding] = {}
     faults = {(f.subject_path, f.subject, f.code) for f in findings}
     for finding in findings:
-        subject = (finding.subject_path, finding.subject)
-        stands_in = (finding.path, finding.symbol.rpartition(".")[0])
-        is_own = stands_in in (subject, *bases[subject]) or finding.symbol == finding.subject
-        if not (is_own and any((*base, finding.code) in faults for base in bases[subject])):
+        shared = bases[(finding.subject_path, finding.subject)]
+        is_lack = finding.symbol == finding.subject  # code at fault stands at a place of its own
+        if not (is_lack and any((*base, finding.code) in faults for base in shared)):
             settled.setdefault((finding.path, finding.line, finding.column, finding.code), finding)
     return sorted(settled.values(), key=_place)
 
