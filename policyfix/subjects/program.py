@@ -556,10 +556,15 @@ def is_optimizer_class(dotted: str) -> bool:
 
 
 def is_td(value: Value) -> bool:
-    """Whether a value is a TensorDict for certain: given, created, or all zeros by a spec."""
+    """Whether a value is a TensorDict for certain: given, created, or all zeros by a spec, which alone has a
+    method `zero`."""
     if is_tensordict(value):
         return True
-    return isinstance(value, Term) and value.op in ("zero", "rand", "zeros") and _is_spec(value.args[0])
+    if not isinstance(value, Term) or not value.args:
+        return False
+    if value.op in ("to", "cpu", "cuda"):
+        return is_td(value.args[0])
+    return value.op == "zero" or (value.op in ("rand", "zeros") and _is_spec(value.args[0]))
 
 
 def _is_spec(value: Value) -> bool:
