@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import sys
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -21,7 +19,6 @@ from policyfix.sources import Source
 
 MAX_LINE = 110  # a list that an edit would make longer is laid out one item a line
 
-_ANNOTATION = re.compile(r"[\w.]+([\[\], |]+[\w.]+)*\]*")  # a string that may name types
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # a form feed does not end a line of Python
 
 
@@ -161,14 +158,6 @@ class SourceTree:
     def _nodes(self, *kinds: type[N]) -> list[N]:
         """The nodes of some kinds, inner ones first. To walk the tree takes libcst ten times as long."""
         return [node for node in self._positions if isinstance(node, kinds)]
-
-    def imports(self, module: str) -> bool:
-        """Whether the file has `import module` at its top."""
-        return any(
-            isinstance(small, cst.Import)
-            and any(alias.evaluated_name == module and alias.asname is None for alias in small.names)
-            for _, small in self._leading_imports()
-        )
 
     def loops_around(self, node: cst.CSTNode) -> list[cst.CSTNode]:
         """The loops of the function that a statement stands in, the outermost first."""
@@ -410,121 +399,6 @@ class SourceTree:
         rest = rest.removeprefix(",").strip()
         return comma, "" if rest.startswith("#") else rest
 
-    # ------------------------------------------------------------------------------- imports
-
-    def import_name(self, module: str, name: str) -> Edit | Refusal | None:
-        """`from module import name` in the imports at the top of the file; None where it is there already."""
-        other = self._bound_otherwise(module, name)
-        if other is not None:
-            return Refusal(other)
-        leading = list(self._leading_imports())
-        same = [
-            (statement, small, small.names)
-            for statement, small in leading
-            if isinstance(small, cst.ImportFrom)
-            and not isinstance(small.names, cst.ImportStar)
-            and not small.relative
-            and _module_name(small) == module
-        ]
-        if any(a.evaluated_name == name and a.asname is None for *_, names in same for a in names):
-            return None
-        for statement, small, names in same:
-            if small.lpar is None and all(alias.asname is None for alias in names):
-                ordered = sorted([*(a.evaluated_name for a in names), name], key=_import_order)
-                return Edit(self.span(names[0])[0], self.span(names[-1])[1], ", ".join(ordered))
-            return self.insert_after(statement, [f"from {module} import {name}"])
-        return self._import_line(f"from {module} import {name}", module, leading)
-
-    def _import_line(
-        self,
-        line: str,
-        module: str,
-        leading: list[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]],
-    ) -> Edit:
-        """An import of an installed package: in order among those, else between the standard library's and
-        the project's own."""
-        foreign = [(s, n) for s, n in leading if _section(n) == 1]
-        after = [s for s, n in foreign if isinstance(n, cst.ImportFrom) and _module_name(n) > module]
-        if after:
-            return self.insert_before(after[0], [line])
-        if foreign:
-            return self.insert_after(foreign[-1][0], [line])
-        own = [s for s, n in leading if _section(n) == 2]
-        if own:
-            return self.insert_before(own[0], [line, ""])
-        if leading:
-            return self.insert_after(leading[-1][0], ["", line])
-        body = self.module.body
-        if body and self.module.get_docstring() is not None:
-            return self.insert_after(body[0], ["", line])
-        start = self.whole(body[0])[0] if body else len(self.text)
-        return Edit(start, start, self._laid_out([line, "", ""], ""))
-
-    def _leading_imports(self) -> Iterator[tuple[cst.SimpleStatementLine, cst.Import | cst.ImportFrom]]:
-        """The imports above the first definition."""
-        for statement in self.module.body:
-            if isinstance(statement, (cst.FunctionDef, cst.ClassDef)):
-                return
-            if isinstance(statement, cst.SimpleStatementLine):
-                for small in statement.body:
-                    if isinstance(small, (cst.Import, cst.ImportFrom)):
-                        yield statement, small
-
-    @cached_property
-    def _at_module_level(self) -> list[cst.CSTNode]:
-        """Nodes that run when the module does: not those inside functions and classes."""
-        found: list[cst.CSTNode] = []
-        todo: list[cst.CSTNode] = list(self.module.body)
-        while todo:
-            node = todo.pop()
-            found.append(node)
-            if not isinstance(node, (cst.FunctionDef, cst.ClassDef, cst.Lambda)):
-                todo.extend(node.children)
-        return found
-
-    def _bound_otherwise(self, module: str, name: str) -> str | None:
-        """Why a name at the top of the file would mean something else than the import, if it would."""
-        for node in self._at_module_level:
-            if isinstance(node, (cst.FunctionDef, cst.ClassDef)) and node.name.value == name:
-                return f"the file defines another {name}"
-            if isinstance(node, cst.AssignTarget) and self.code(node.target) == name:
-                return f"the file assigns another {name}"
-            if isinstance(node, (cst.Import, cst.ImportFrom)) and not isinstance(node.names, cst.ImportStar):
-                origin = _module_name(node) if isinstance(node, cst.ImportFrom) else ""
-                same = isinstance(node, cst.ImportFrom) and not node.relative and origin == module
-                for alias in node.names:
-                    bound = alias.evaluated_alias or alias.evaluated_name
-                    if bound == name and not (same and alias.evaluated_name == name):
-                        return f"the file imports another {name}"
-        return None
-
-    def unused_imports(self, edits: Iterable[Edit]) -> list[Edit]:
-        """The removal of imports that only the edited code used."""
-        edits = list(edits)
-        used_before, used_after = _dotted_names(self.text), _dotted_names(apply(self.text, edits))
-        unused: list[cst.SimpleStatementLine] = []
-        for statement in self.module.body:
-            if not isinstance(statement, cst.SimpleStatementLine) or len(statement.body) != 1:
-                continue
-            small = statement.body[0]
-            comment = statement.trailing_whitespace.comment
-            if not isinstance(small, (cst.Import, cst.ImportFrom)) or comment is not None:
-                continue
-            if isinstance(small.names, cst.ImportStar) or len(small.names) != 1:
-                continue  # one name of several stays: its line may be laid out by hand
-            if (
-                _section(small) == 0
-                and isinstance(small, cst.ImportFrom)
-                and _module_name(small) == "__future__"
-            ):
-                continue
-            alias = small.names[0]
-            name = alias.evaluated_alias or alias.evaluated_name
-            if name in used_before and name not in used_after:
-                unused.append(statement)
-        inserted = sorted({edit.start for edit in edits})
-        return [part for removal in self.delete(unused, inserted) for part in _split(removal, inserted)]
-
 
 @record()
 class Entry:
@@ -561,63 +435,4 @@ def entry_of(statement: cst.SimpleStatementLine) -> Entry | None:
             )
         ):
             return Entry(td, key, value)
-    return None
-
-
-def _split(removal: Edit, offsets: list[int]) -> Iterator[Edit]:
-    """A removal in parts, so that what is inserted at one of the offsets finds its place between them."""
-    start = removal.start
-    for offset in offsets:
-        if start < offset < removal.end:
-            yield Edit(start, offset, "")
-            start = offset
-    yield Edit(start, removal.end, "")
-
-
-def _code(node: cst.CSTNode) -> str:
-    return cst.Module([]).code_for_node(node)
-
-
-def _module_name(node: cst.ImportFrom) -> str:
-    return "" if node.module is None else _code(node.module)
-
-
-def _section(node: cst.Import | cst.ImportFrom) -> int:
-    """Where import sorters put it: 0 the standard library, 1 installed packages, 2 the package itself."""
-    if isinstance(node, cst.ImportFrom):
-        if node.relative:
-            return 2
-        origin = _module_name(node)
-    else:
-        origin = node.names[0].evaluated_name
-    return 0 if origin.partition(".")[0] in sys.stdlib_module_names else 1
-
-
-def _import_order(name: str) -> tuple[int, str]:
-    """Constants, classes, the rest: as isort and ruff order names."""
-    return (0 if name.isupper() else 1 if name[:1].isupper() else 2), name
-
-
-def _dotted_names(text: str) -> set[str]:
-    """Every dotted name in the code outside imports, with all its prefixes; names in strings too."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
-        dotted = _dotted(node)
-        if dotted is not None:
-            names.add(dotted)
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and _ANNOTATION.fullmatch(node.value)
-        ):
-            names.update(re.findall(r"[\w.]+", node.value))
-    return names
-
-
-def _dotted(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        prefix = _dotted(node.value)
-        return None if prefix is None else f"{prefix}.{node.attr}"
     return None

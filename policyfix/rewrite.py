@@ -19,6 +19,7 @@ from policyfix.codemod import Plan, plan
 from policyfix.contract import Contract
 from policyfix.edits import Edit, SourceTree, apply, tree_of
 from policyfix.finding import Finding, Result, Tier
+from policyfix.imports import unused_imports
 from policyfix.reader import Reader
 from policyfix.record import record
 from policyfix.rule import Rule
@@ -232,7 +233,7 @@ def _edited(tree: SourceTree, taken: list[_Taken]) -> sources.Source:
     source = tree.source
     edits = {edit for each in taken for edit in each.plan.edits}
     try:
-        text = apply(source.text, [*edits, *tree.unused_imports(edits)])
+        text = apply(source.text, [*edits, *unused_imports(tree, edits)])
         data = text.encode(source.encoding)
     except SyntaxError as error:
         raise RewriteError(

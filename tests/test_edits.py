@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policyfix.edits import MAX_LINE, Edit, Refusal, SourceTree, apply
+from policyfix.imports import import_name, unused_imports
 from policyfix.sources import decode
 
 
@@ -243,10 +244,10 @@ def test_of_the_blank_lines_around_a_statement_the_longer_run_is_left(
 )  # fmt: skip
 def test_an_import_finds_its_place_among_those_above_the_code(text: str, after: str) -> None:
     tree = tree_of(text)
-    edit = tree.import_name("lib", "Name")
+    edit = import_name(tree, "lib", "Name")
     assert isinstance(edit, Edit)
     assert apply(text, [edit]) == after
-    assert tree_of(after).import_name("lib", "Name") is None
+    assert import_name(tree_of(after), "lib", "Name") is None
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_an_import_finds_its_place_among_those_above_the_code(text: str, after: 
     ],
 )
 def test_a_name_that_means_something_else_is_refused(text: str) -> None:
-    assert isinstance(tree_of(text).import_name("lib", "Name"), Refusal)
+    assert isinstance(import_name(tree_of(text), "lib", "Name"), Refusal)
 
 
 def test_imports_go_only_when_nothing_names_them_any_more() -> None:
@@ -273,7 +274,7 @@ def test_imports_go_only_when_nothing_names_them_any_more() -> None:
     )
     tree = tree_of(text)
     edit = tree.replace(tree.module.body[7], "x = 1")
-    after = apply(text, [edit, *tree.unused_imports([edit])])
+    after = apply(text, [edit, *unused_imports(tree, [edit])])
     assert after == (
         "import used\nimport kept  # noqa: F401\nfrom c import one, two\nfrom d import T\n"
         "from __future__ import annotations\n\nx = 1\ny: 'list[T]' = used.h()\n"

@@ -38,7 +38,7 @@ ORDER = (
     ("flow",),
     ("subjects",),
     ("rule", "edits"),
-    ("liveness",),
+    ("liveness", "imports"),
     ("codemod", "selection", "screen"),
     ("engine",),
     ("rewrite", "baselines", "explanation"),
@@ -189,7 +189,10 @@ def test_the_tool_reaches_the_runtime_only_to_verify() -> None:
     ("room", "allowed"),
     [
         ("rules", VOCABULARY),
-        ("codemods", VOCABULARY | {"policyfix.codemod", "policyfix.edits", "policyfix.liveness"}),
+        (
+            "codemods",
+            VOCABULARY | {"policyfix.codemod", "policyfix.edits", "policyfix.imports", "policyfix.liveness"},
+        ),
     ],
 )
 def test_rules_and_codemods_know_the_vocabulary_and_not_one_another(room: str, allowed: set[str]) -> None:

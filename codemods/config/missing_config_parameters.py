@@ -3,6 +3,7 @@ from __future__ import annotations
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
+from policyfix.imports import import_name
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -31,7 +32,7 @@ class TakeConfigParameters(Codemod[PolicyClass]):
         if spread is None and any(p.name == "kwargs" for p in facts.parameters):
             return Refusal("its constructor has a parameter called kwargs that is not **kwargs")
         if spread is None or not _is_read(spread.name, facts):
-            imported = tree.import_name("policyfix.runtime", "warn_unknown_config")
+            imported = import_name(tree, "policyfix.runtime", "warn_unknown_config")
             if isinstance(imported, Refusal):
                 return imported
             edits += [] if imported is None else [imported]

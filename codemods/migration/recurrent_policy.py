@@ -18,6 +18,7 @@ from policyfix.contract import Contract
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.flow.run import Run
+from policyfix.imports import import_name
 from policyfix.project import LinkedClass
 from policyfix.remembered import remembered
 from policyfix.rule import Finding
@@ -394,7 +395,7 @@ def _rewrite(policy: PolicyClass, wrapper: LinkedClass, tree: SourceTree) -> lis
     cls = tree.find_class(policy.name)
     if cls is None or not isinstance(cls.body, cst.IndentedBlock):
         return Refusal(f"{policy.name} is written on one line or not found in {tree.source.path}")
-    imported = tree.import_name(MODULE, BASE)
+    imported = import_name(tree, MODULE, BASE)
     if isinstance(imported, Refusal):
         return imported
     edits = [] if imported is None else [imported]

@@ -14,6 +14,7 @@ from policyfix.codemod import Codemod, Plan, starts_afresh
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
 from policyfix.flow.calls import TENSORDICT_VIEWS
+from policyfix.imports import import_name
 from policyfix.liveness import Entangled, Leftovers, is_pure, leftovers, mentions
 from policyfix.remembered import remembered
 from policyfix.rule import Finding
@@ -90,7 +91,7 @@ def _edits(policy: PolicyClass, tree: SourceTree) -> tuple[Edit, ...] | Refusal:
         unused = _leftovers(constructor, kept, [], tree).statements
         given = [] if kept else [tree.code(argument) for argument in call.args[1:]]
         inputs = [f"self.{lstm}", tree.code(call.args[0]), td, *given, f"training={action} is not None"]
-        imported = tree.import_name("policyfix.runtime", STORE)
+        imported = import_name(tree, "policyfix.runtime", STORE)
         new = _methods(tree.indent, own)
         missing = tree.add_method(cls, new) if new else None
     except _Unlike as reason:

@@ -4,6 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
+from policyfix.imports import is_imported
 from policyfix.rule import Finding, Tier
 from policyfix.subjects import PolicyClass
 
@@ -27,7 +28,7 @@ class ScaleActionEmbeddings(Codemod[PolicyClass]):
             return Refusal("the embeddings are not kept in one attribute: initialise them by hand")
         if "keep" not in finding.message:
             return Refusal("the embeddings are initialised elsewhere: scale them there")
-        if not tree.imports("torch"):
+        if not is_imported(tree, "torch"):
             return Refusal("the file does not import torch by name: initialise the embeddings by hand")
         weight = f"{target}.weight"
         lines = [

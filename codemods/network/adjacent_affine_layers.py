@@ -4,6 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
+from policyfix.imports import is_imported
 from policyfix.rule import Finding, Tier
 from policyfix.subjects import PolicyClass
 
@@ -20,7 +21,7 @@ class ActivateBetween(Codemod[PolicyClass]):
             return Refusal("the call of the first layer is not found: put an activation after it by hand")
         if not tree.code(call.func).startswith("self."):
             return self._in_sequential(call, tree)
-        if not tree.imports("torch"):
+        if not is_imported(tree, "torch"):
             return Refusal(
                 "the file does not import torch by name: put an activation after the layer by hand"
             )

@@ -4,6 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
+from policyfix.imports import is_imported
 from policyfix.rule import Finding, Tier
 from policyfix.subjects import PolicyClass
 
@@ -23,7 +24,7 @@ class ZeroPaddingRow(Codemod[PolicyClass]):
         weight = call.args[0].value
         if not (isinstance(weight, cst.Attribute) and weight.attr.value == "weight"):
             return Refusal("the weight is not drawn by its name: zero the row by hand")
-        if not tree.imports("torch"):
+        if not is_imported(tree, "torch"):
             return Refusal("the file does not import torch by name: zero the row by hand")
         table = tree.code(weight.value)
         lines = [

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
+from policyfix.imports import import_name
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -17,7 +18,7 @@ class WriteStamps(Codemod[PolicyClass]):
         node = tree.find_function(function.qualname)
         if node is None:
             return Refusal(f"{function.qualname} is not found in {tree.source.path}")
-        imported = tree.import_name("policyfix.runtime", "write_stamps")
+        imported = import_name(tree, "policyfix.runtime", "write_stamps")
         stamped = tree.insert_first(node, [f"write_stamps({function.parameters[1].name})"])
         if isinstance(imported, Refusal):
             return imported

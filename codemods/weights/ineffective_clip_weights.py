@@ -4,6 +4,7 @@ import libcst as cst
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
+from policyfix.imports import import_name
 from policyfix.rule import Finding
 from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.weights import RANGE, clipping
@@ -28,7 +29,7 @@ class BoundByConfig(Codemod[PolicyClass | Factory]):
             return Refusal(
                 f"{contract.clip_method} does something of its own: which weights it means to bound"
             )
-        imported = tree.import_name("policyfix.runtime", "clip_weights")
+        imported = import_name(tree, "policyfix.runtime", "clip_weights")
         if isinstance(imported, Refusal):
             return imported
         receiver = method.params.params[0].name.value

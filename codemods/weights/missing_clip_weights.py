@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Refusal, SourceTree
+from policyfix.imports import import_name
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -32,7 +33,7 @@ class AddClipWeights(Codemod[PolicyClass]):
                 f"{inner}clip_weights(self, self.{contract.clip_range})",
             ],
         )
-        imported = tree.import_name("policyfix.runtime", "clip_weights")
+        imported = import_name(tree, "policyfix.runtime", "clip_weights")
         if isinstance(imported, Refusal):
             return imported
         if isinstance(method, Refusal):

@@ -5,6 +5,7 @@ import libcst as cst
 from policyfix.codemod import Codemod, Plan
 from policyfix.edits import Edit, Refusal, SourceTree
 from policyfix.facts import ir
+from policyfix.imports import import_name
 from policyfix.rule import Finding
 from policyfix.subjects import PolicyClass
 
@@ -32,7 +33,7 @@ class ClipWithoutGrad(Codemod[PolicyClass]):
         known = policy.module.facts.lookup("torch")
         name = "torch.no_grad"
         if not isinstance(known, ir.Imported) or known.module != "torch" or known.attribute is not None:
-            imported = tree.import_name("torch", "no_grad")
+            imported = import_name(tree, "torch", "no_grad")
             if isinstance(imported, Refusal):
                 return imported
             edits, name = [] if imported is None else [imported], "no_grad"
