@@ -475,10 +475,30 @@ def is_fresh_state(value: Value, core: Term | None = None) -> bool:
 
 def runs_over_time(value: Value) -> bool:
     """Whether the input of a core was laid out by time steps: a `view(B, T, -1)`, an `unsqueeze`."""
-    laid_out = _back(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
+    laid_out = _back(value, _same_axes)
     return any(
         isinstance(part, Term) and (part.op in _LAYING_OUT or _adds_axis(part)) and _by_rows(part)
         for part in laid_out
+    )
+
+
+def _same_axes(term: Term) -> Iterable[Value]:
+    """What has the axes of a value: what it was reordered from, the sides of a sum or a product but for one
+    that was widened to fit, the input of a layer or an activation."""
+    if _keeps_axes(term) or term.op in _ELEMENTWISE:
+        return term.args[:1]
+    if term.op in _ARITHMETIC:
+        return [arg for arg in term.args if not _is_widened(arg)]
+    if term.op == "module" and isinstance(term.args[0], Term) and term.args[0].op in _LAYERS:
+        return term.args[1:2]
+    return ()
+
+
+def _is_widened(value: Value) -> bool:
+    """Whether an axis was added to a value: `mask.unsqueeze(-1)`, `mask[..., None].float()`."""
+    return any(
+        isinstance(part, Term) and (part.op in ("unsqueeze", "torch.unsqueeze") or _adds_axis(part))
+        for part in _back(value, lambda term: term.args[:1] if _keeps_axes(term) else ())
     )
 
 
@@ -532,6 +552,16 @@ def _by_rows(layout: Term) -> bool:
 
 _LAYING_OUT = frozenset(
     "view reshape unflatten unsqueeze einops.rearrange torch.unsqueeze torch.reshape".split()
+)
+_ARITHMETIC = frozenset("+ - * / add sub mul div torch.add torch.mul".split())
+_ELEMENTWISE = frozenset(
+    f"{prefix}{name}"
+    for name in "relu tanh sigmoid elu gelu silu leaky_relu dropout layer_norm".split()
+    for prefix in ("", "torch.", "torch.nn.functional.")
+)
+_LAYERS = frozenset(
+    f"new:torch.nn.{name}"
+    for name in "Linear LayerNorm Dropout Identity ReLU Tanh Sigmoid ELU GELU SiLU LeakyReLU".split()
 )
 _REORDERING = frozenset(
     "transpose permute contiguous to float each many movedim swapaxes unbind split chunk select "

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from policyfix.facts import ir
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.trace import Store
-from policyfix.values import Const, Group, Term, Thing, Value, options
+from policyfix.trace import KeyWrite, Store
+from policyfix.values import NONE, Const, Group, Term, Thing, Value, options, walk
 
 
 class ActionIndexNotBijective(Rule[PolicyClass]):
@@ -44,7 +44,10 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         found = policy.cls.find(policy.contract.to_index)
-        if found is None or found[1].module.name is not None:
+        if found is None:
+            yield from self._in_forward(policy)
+            return
+        if found[1].module.name is not None:
             return
         trace = policy.evaluate(policy.contract.to_index)
         if trace is None or not trace.complete:
@@ -54,6 +57,19 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
             if problem is not None:
                 if policy.is_contract or _cumulates_maxima(policy):
                     yield self.finding(policy.place(*found), problem, policy)
+                return
+
+    def _in_forward(self, policy: PolicyClass) -> Iterator[Finding]:
+        """What training picks its log-probs by, where no method of the contract's name makes it."""
+        if not policy.is_contract or (_fillings(policy) and not _cumulates_maxima(policy)):
+            return
+        written = [
+            write.value for write in policy.training.of(KeyWrite) if write.key in policy.contract.outputs
+        ]
+        for index in dict.fromkeys(i for value in written for i in _picked_by(value)):
+            problem, place = self._problem(index, policy), policy.made(index)
+            if problem is not None and place is not None:
+                yield self.finding(place, problem, policy)
                 return
 
     def _problem(self, value: Value, policy: PolicyClass) -> str | None:
@@ -90,17 +106,46 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 def _cumulates_maxima(policy: PolicyClass) -> bool:
     """Whether the class itself fills the contract's table of maxima, with the cumulated sum of what it is
     given and nothing added to it."""
+    filled = _fillings(policy)
+    return bool(filled) and all(_is_cumulated(o) for value in filled for o in options(value))
+
+
+def _fillings(policy: PolicyClass) -> list[Value]:
+    """What methods of the class itself put into the contract's table of maxima."""
     tables = {name for name, meaning in policy.contract.tables if meaning == "maxima"}
     functions = (f for cls in policy.cls.linked for f in cls.facts.functions)
     methods = {f.name for f in functions if not tables.isdisjoint(ir.words_in(f))} - {"__init__", "forward"}
     traces = [trace for name in sorted(methods) if (trace := policy.evaluate(name)) is not None]
-    filled = [
+    return [
         store.value
         for trace in traces
         for store in trace.of(Store)
         if store.thing is policy.instance and store.attribute in tables
     ]
-    return bool(filled) and all(_is_cumulated(o) for value in filled for o in options(value))
+
+
+def _picked_by(value: Value) -> Iterator[Term]:
+    """The indices by which entries are picked out of what a value is made from, as they were computed."""
+    for part in walk(value):
+        match part:
+            case Term(op="gather" | "torch.gather" | "torch.take_along_dim", args=(_, *given)):
+                picking = [a for a in given if not isinstance(a, Const)]
+            case Term(op="index", args=(_, Group(items=picks))):
+                picking = list(picks)
+            case Term(op="log_prob", args=(_, taken, *_)):
+                picking = [taken]
+            case _:
+                continue
+        for index in picking:
+            while isinstance(index, Term) and (index.op in _LAYING_OUT or _widens(index)):
+                index = index.args[0]
+            if isinstance(index, Term):
+                yield index
+
+
+def _widens(value: Term) -> bool:
+    """`index[:, None]`."""
+    return value.op == "index" and isinstance(value.args[1], Group) and NONE in value.args[1].items
 
 
 def _is_cumulated(value: Value) -> bool:
@@ -112,6 +157,10 @@ def _is_cumulated(value: Value) -> bool:
             return len(given) == 1 and isinstance(given[0], Term) and given[0].op == "parameter"
         case _:
             return False
+
+
+_CONVERSIONS = frozenset("long int to detach clone".split())
+_LAYING_OUT = _CONVERSIONS | frozenset("unsqueeze squeeze view reshape flatten torch.unsqueeze".split())
 
 
 def _summands(value: Value) -> Iterator[Value]:
@@ -126,7 +175,7 @@ def _summands(value: Value) -> Iterator[Value]:
 
 def _plain(value: Value) -> Value:
     """The value without conversions: `x.long()`, `x.to(...)`."""
-    while isinstance(value, Term) and value.op in ("long", "int", "to", "detach", "clone"):
+    while isinstance(value, Term) and value.op in _CONVERSIONS:
         value = value.args[0]
     return value
 
@@ -164,9 +213,10 @@ def _column(value: Value) -> int | None:
 
 
 def _is_action(value: Value) -> bool:
-    """The actions that the method is given, `[N, 2]`."""
-    value = _plain(value)
-    return isinstance(value, Term) and value.op == "parameter"
+    """The actions that the method, or forward, is given, laid out as `[N, 2]`."""
+    while isinstance(value, Term) and value.op in _LAYING_OUT:
+        value = value.args[0]
+    return isinstance(value, Term) and value.op in ("parameter", "action")
 
 
 def _along_columns(unbound: Term) -> bool:

@@ -1,0 +1,29 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+class Forager(nn.Module):
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        out = self.embed(td["env_obs"].float().flatten(1)).relu()
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        if action is not None:
+            index = self._first_logit(action.view(-1, 2))
+            td["first_logit"] = index
+            taken = (action.view(-1, 2) * torch.tensor([9, 1])).sum(-1)
+            td["act_log_prob"] = log_probs.gather(1, taken[:, None])
+        return td
+
+    def _first_logit(self, flattened_action):
+        types = flattened_action[:, 0].long()
+        arguments = flattened_action[:, 1].long()
+        return self.cum_action_max_params[types] + arguments
