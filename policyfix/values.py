@@ -443,9 +443,13 @@ def _core_kind(value: Term) -> str:
     return core.op.removeprefix("new:") if isinstance(core, Term) else ""
 
 
-def is_core_state(value: Value) -> bool:
-    """Whether a value is just what a core returned as its state, a pair for an LSTM."""
-    return isinstance(value, Term) and state_part(value) is not None and value.op == "index"
+def is_state_pair(value: Value) -> bool:
+    """Whether a value is the whole state (h, c) that an LSTM, or a cell of one, returned: other cores return
+    one tensor."""
+    core = state_part(value) if isinstance(value, Term) else None
+    if core is None:
+        return False
+    return _core_kind(core) == ("torch.nn.LSTMCell" if value is core else "torch.nn.LSTM")
 
 
 def _is_state_of(value: Term, core: Term) -> bool:

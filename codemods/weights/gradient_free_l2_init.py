@@ -27,19 +27,25 @@ class LetGradientThrough(Codemod[PolicyClass | AgentConfig]):
                 edits.append(tree.replace(operand, tree.code(inner)))
         if not edits:
             return Refusal("no weight is detached in a difference there: let the gradient through by hand")
+        if finder.fetches:
+            return Refusal("the loss is fetched as a number of Python: let the gradient through by hand")
         return self.fix("let the gradient through to the weights", edits)
 
 
 class _Differences(cst.CSTVisitor):
-    """The left sides of subtractions."""
+    """The left sides of subtractions, and whether anything is fetched from a tensor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lefts: list[cst.BaseExpression] = []
+        self.fetches = False
 
     def visit_BinaryOperation(self, node: cst.BinaryOperation) -> None:  # noqa: N802
         if isinstance(node.operator, cst.Subtract):
             self.lefts.append(node.left)
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:  # noqa: N802
+        self.fetches = self.fetches or node.attr.value in ("item", "tolist", "numpy")
 
 
 def _cut(value: cst.BaseExpression) -> cst.BaseExpression | None:

@@ -28,8 +28,8 @@ from policyfix.values import (
     Value,
     either,
     hands_on_states,
-    is_core_state,
     is_fresh_state,
+    is_state_pair,
     is_tensordict,
     options,
     reach,
@@ -550,7 +550,7 @@ class PolicyClass:
 
     def holds_pair(self, store: Store) -> bool:
         """Whether a store keeps the whole state of an LSTM, a pair, rather than a tensor."""
-        return any(isinstance(o, Group) or is_core_state(o) for o in options(store.value))
+        return any(isinstance(o, Group) or is_state_pair(o) for o in options(store.value))
 
     @cached_property
     def kept_within(self) -> tuple[tuple[str, Store], ...]:

@@ -38,6 +38,13 @@ MENDED = [
     ("weights.tracked_clip", "bad_new_parameter_of_its_own", "        self.scale.data = bounded", False),
     ("weights.gradient_free_l2_init", "bad_data", "((weight - self.initial[name]) ** 2)", True),
     ("weights.gradient_free_l2_init", "bad_detached", "sum((weight - self.initial[name]).pow(2)", True),
+    ("memory.attached_state", "bad_gru", "        self._state = self._state.detach()\n", False),
+    (
+        "memory.attached_state",
+        "bad_pair_of_a_cell",
+        "        self._state = tuple(s.detach() for s in self._state)\n",
+        False,
+    ),
     ("performance.deviceless_tensor", "bad_zeros", "torch.zeros(rows.shape[0], 600, device=", False),
     (
         "performance.deviceless_tensor",
@@ -88,6 +95,7 @@ REFUSED = [
     ("weights.tracked_clip", "bad_set_by_name", "by hand"),
     ("weights.gradient_free_l2_init", "bad_item", "no weight is detached in a difference"),
     ("weights.gradient_free_l2_init", "bad_method_without_grad", "by hand"),
+    ("weights.gradient_free_l2_init", "bad_data_as_a_number", "as a number of Python"),
     ("performance.unregistered_tensor", "bad_one_of_a_list", "not one tensor in one assignment"),
     ("performance.unregistered_tensor", "bad_set_up_in_a_helper", "not set in a constructor"),
     ("network.integer_division_lost", "bad_masked_write", "shares its storage"),
