@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from policyfix.project import External
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import Called
+from policyfix.trace import Called, InPlace
 from policyfix.values import (
     NONE,
     Const,
@@ -19,6 +19,7 @@ from policyfix.values import (
     key_of,
     keywords,
     positional,
+    storage,
     walk,
 )
 
@@ -90,13 +91,24 @@ def _makes_tensor(term: Term) -> bool:
 
 def depends_on_values(test: Value) -> bool:
     """Whether a test asks for the contents of a tensor, not just for its layout or presence."""
-
-    def enter(term: Term) -> bool:
-        return not (term.op in _LAYOUT or term.op.startswith(_PRESENCE))
-
     return any(
         key_of(part) is not None or (isinstance(part, Term) and part.op in ("core", "module"))
-        for part in walk(test, enter)
+        for part in contents(test)
+    )
+
+
+def contents(value: Value) -> Iterator[Value]:
+    """What the contents of a value are made of, and not just its layout or presence."""
+    return walk(value, lambda term: not (term.op in _LAYOUT or term.op.startswith(_PRESENCE)))
+
+
+def filled(writes: Iterable[InPlace]) -> frozenset[Value]:
+    """Tensors that were made without contents, or with others, and into which contents were written."""
+    return frozenset(
+        root
+        for write in writes
+        if any(map(depends_on_values, (write.value, *write.arguments)))
+        for root in storage(write.target)
     )
 
 

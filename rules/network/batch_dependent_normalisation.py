@@ -134,6 +134,8 @@ def _keeps_input(term: Term) -> bool:
 
 
 def _keeps_rows(index: Value) -> bool:
-    """`x[..., 0]` and `x[:, 0]` hold every row, `x[i]` one of them."""
+    """`x[..., 0]` and `x[:, 0]` hold every row, `x[x < 9]` something of each, `x[i]` one of them."""
     first = index.items[0] if isinstance(index, Group) and index.items else index
-    return first == Const(...) or (isinstance(first, Term) and first.op == "slice")
+    return first == Const(...) or (
+        isinstance(first, Term) and (first.op in ("slice", "&", "|", "~") or first.op.startswith("compare"))
+    )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.tensors import depends_on_values, is_hot
-from policyfix.trace import Branch
-from policyfix.values import options
+from policyfix.subjects.tensors import contents, depends_on_values, filled, is_hot
+from policyfix.trace import Branch, InPlace
+from policyfix.values import Value, options
 
 
 class DataDependentBranch(Rule[PolicyClass]):
@@ -48,8 +48,9 @@ class DataDependentBranch(Rule[PolicyClass]):
         if not policy.is_contract:
             return
         for trace in policy.traces:
+            writes = tuple(trace.of(InPlace))
             for branch in trace.of(Branch):
-                if _waits(branch):
+                if _waits(branch, filled(write for write in writes if write.order < branch.order)):
                     yield self.finding(
                         branch.place,
                         "branches on the contents of a tensor: the host waits for the device, and a compiled "
@@ -58,7 +59,11 @@ class DataDependentBranch(Rule[PolicyClass]):
                     )
 
 
-def _waits(branch: Branch) -> bool:
+def _waits(branch: Branch, written: frozenset[Value]) -> bool:
     """Whether the contents are asked for in every step: of `a and b`, no part must switch the other off."""
-    others = [option for option in options(branch.test) if not depends_on_values(option)]
-    return depends_on_values(branch.test) and is_hot((*branch.guards, *others))
+
+    def asks(value: Value) -> bool:
+        return depends_on_values(value) or not written.isdisjoint(contents(value))
+
+    others = [option for option in options(branch.test) if not asks(option)]
+    return asks(branch.test) and is_hot((*branch.guards, *others))

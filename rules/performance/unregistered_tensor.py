@@ -4,7 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.tensors import created_without_device, depends_on_values, is_moved, is_tensor
+from policyfix.subjects.tensors import (
+    created_without_device,
+    depends_on_values,
+    filled,
+    is_moved,
+    is_tensor,
+)
 from policyfix.trace import Called, InPlace, Store, Trace
 from policyfix.values import VIEWS, Either, Group, Term, Thing, Value, options, parts, storage, walk
 
@@ -76,17 +82,12 @@ class UnregisteredTensor(Rule[PolicyClass]):
 def _is_used(tensor: Value, policy: PolicyClass) -> bool:
     """Whether forward computes with the tensor and with one of the TensorDict's."""
     writes = [write for trace in policy.traces for write in trace.of(InPlace)]
-    filled = {
-        root
-        for write in writes
-        if any(map(depends_on_values, (write.value, *write.arguments)))
-        for root in storage(write.target)
-    }
+    written = filled(writes)
 
     def is_given(value: Value) -> bool:
         """Whether a tensor comes from the TensorDict or from the network, or was filled with what does: it
         lies where the policy does."""
-        return is_tensor(value) and (depends_on_values(value) or not filled.isdisjoint(storage(value)))
+        return is_tensor(value) and (depends_on_values(value) or not written.isdisjoint(storage(value)))
 
     return any(
         any(_is_of(tensor, a) for a in together)
