@@ -126,6 +126,7 @@ def _fillings(policy: PolicyClass) -> list[Value]:
 
 def _picked_by(value: Value) -> Iterator[Term]:
     """The indices by which entries are picked out of what a value is made from, as they were computed."""
+    picking: list[Value]
     for part in walk(value):
         match part:
             case Term(op="gather" | "torch.gather" | "torch.take_along_dim", args=(_, *given)):
