@@ -432,6 +432,15 @@ def test_a_sequential_runs_its_modules_in_order_however_it_was_filled() -> None:
     assert ways(trace.returned) == [["Linear", "ReLU", "Linear"]]
 
 
+def test_a_part_of_a_sequential_runs_its_modules() -> None:
+    trace = run("net = Net()\nreturn net.body[:-1](x), net.body[1:](x), net.body[n:](x)", head=NET)
+    assert isinstance(trace.returned, Group)
+    front, back, unknown = trace.returned.items
+    assert ways(front) == [["ReLU", "Linear"]]
+    assert ways(back) == [["Linear", "ReLU"]]
+    assert ways(unknown) == [[]]
+
+
 def test_a_sequential_that_is_changed_in_other_ways_is_one_unknown_module() -> None:
     trace = run("return Net().inserted(x)", head=NET)
     assert ways(trace.returned) == [["Sequential"]]

@@ -163,6 +163,10 @@ class Containers(Machine):
                 modules = submodules(owner)
                 if modules is not None and isinstance(index, Const) and isinstance(index.value, int):
                     return modules[index.value] if -len(modules) <= index.value < len(modules) else UNKNOWN
+                if modules is not None and (part := _slice(index)) is not None:
+                    kept = modules[part]
+                    held = kept if owner.op == "new:torch.nn.Sequential" else [group(kept)]
+                    return self.term(owner.op, owner.args[0], *held)
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
@@ -335,6 +339,15 @@ _LOOKS = frozenset("index count __len__ __contains__ __iter__".split())
 
 def is_named_tuple(cls: LinkedClass) -> bool:
     return External("typing.NamedTuple") in cls.mro
+
+
+def _slice(index: Value) -> slice | None:
+    """The slice that an index is, where its bounds are known."""
+    if not isinstance(index, Term) or index.op != "slice":
+        return None
+    bounds = [part.value for part in index.args if isinstance(part, Const)]
+    known = len(bounds) == len(index.args) and all(b is None or isinstance(b, int) for b in bounds)
+    return slice(*bounds) if known else None
 
 
 def _is_key(value: Value) -> bool:
