@@ -52,9 +52,22 @@ def embeddings(value: Value) -> Iterator[tuple[Term, Term]]:
         if not isinstance(part, Term) or not part.args:
             continue
         table = part.args[0]
-        looked_up = part.op == "module" and len(part.args) == 2 and not depends_on_input(part.args[1])
-        if (looked_up or part.op == ".weight") and isinstance(table, Term) and table.op == EMBEDDING:
+        if not isinstance(table, Term):
+            continue
+        if part.op == "index" and _is_rows_of_parameter(part):
             yield part, table
+        looked_up = part.op == "module" and len(part.args) == 2 and not depends_on_input(part.args[1])
+        if (looked_up or part.op == ".weight") and table.op == EMBEDDING:
+            yield part, table
+
+
+def _is_rows_of_parameter(value: Term) -> bool:
+    """`self.table[:actions]` of a parameter: as many rows as something else has, one for each action."""
+    match value:
+        case Term(args=(Term(op="new:torch.nn.Parameter"), Term(op="slice", args=(_, stop, *_)))):
+            return not isinstance(stop, Const)
+        case _:
+            return False
 
 
 def averaged_rows(value: Value) -> Iterator[tuple[Term, Term]]:

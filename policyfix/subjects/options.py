@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyfix.facts import ir
+from policyfix.project import LinkedClass
 from policyfix.subjects.policy import PolicyClass
 from policyfix.values import Term
 
@@ -28,8 +29,26 @@ def unread(policy: PolicyClass) -> Iterator[str]:
             if parameter.name in policy.contract.parameter_names:
                 if policy.base_takes(parameter.name, owner):
                     yield parameter.name
-            elif parameter.name in base[0].accepts and not is_ours:
+            elif not is_ours and _is_named_by_a_base(parameter.name, policy, owner):
                 yield parameter.name
+
+
+def _is_named_by_a_base(name: str, policy: PolicyClass, owner: LinkedClass) -> bool:
+    """Whether the next constructor names a parameter, or hands its keywords on to one that does."""
+    base = policy.cls.find("__init__", after=owner)
+    while base is not None:
+        function, cls = base
+        if name in function.accepts:
+            return policy.base_takes(name, owner) is True
+        if function.parameter("**") is None or _gives(function, name):
+            return False
+        base = policy.cls.find("__init__", after=cls)
+    return False
+
+
+def _gives(function: ir.FunctionFacts, name: str) -> bool:
+    """Whether a constructor hands on a value of its own under a name."""
+    return any(isinstance(node, ir.Argument) and node.keyword == name for node in function.nodes)
 
 
 def lost(policy: PolicyClass) -> Iterator[str]:

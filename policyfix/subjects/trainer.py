@@ -443,6 +443,7 @@ class Trainer:
             for e in self.trace.of(CopyWrite)
             if (e.method is not None and e.method[-1] == "_" and is_rows(e.index, by_hint=False))
             or (is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner)))
+            or (e.method == "copy_" and is_rows(e.index) and all(map(_is_entry, options(e.owner))))
         )
 
     @cached_property
@@ -561,6 +562,16 @@ class Update:
         """Whether the step is taken for every so many passes only, and backward in every one."""
         branches = [r for r in self.step.within[len(self.within) :] if r not in self.backward.within]
         return self.backward.within == self.within and any(self.trainer.tests_a_count(r) for r in branches)
+
+
+def _is_entry(value: Value) -> bool:
+    """Whether a value is found under a name: `buffer["values"]`. Rows that take a copy are of a tensor."""
+    return (
+        isinstance(value, Term)
+        and value.op in ("index", "td.index")
+        and isinstance(value.args[1], Const)
+        and isinstance(value.args[1].value, str)
+    )
 
 
 def _receivers(calls: Iterable[Invocation]) -> Iterator[Value]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.action_head import embeddings, logits
+from policyfix.subjects.action_head import EMBEDDING, embeddings, logits
 from policyfix.trace import Escape, InPlace, Rebound
-from policyfix.values import Const, Term, Thing, Value, keyword, walk
+from policyfix.values import Const, Term, Thing, Value, keyword, positional, walk
 
 
 class ActionEmbeddingInitialisation(Rule[PolicyClass]):
@@ -67,6 +67,7 @@ _DRAWING = frozenset(
     "normal_ uniform_ trunc_normal_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_ "
     "constant_ zeros_ ones_".split()
 )
+_DRAWN = frozenset({"torch.randn", "torch.rand"})
 _MANY = frozenset(
     f"module.{name}" for name in "modules children named_modules parameters named_parameters".split()
 )
@@ -77,6 +78,11 @@ def _left_with(policy: PolicyClass, table: Term) -> str | None:
     if keyword(table, "_weight") is not None:
         return None
     left = "keep torch's N(0, 1)"
+    if table.op != EMBEDDING:
+        drawn = positional(table.args[1:])[:1]
+        if not (drawn and isinstance(drawn[0], Term) and drawn[0].op in _DRAWN):
+            return None
+        left = f"are drawn by {drawn[0].op}"
     for event in policy.building.events:
         match event:
             case InPlace(target=target, operation=operation, arguments=arguments):

@@ -53,7 +53,7 @@ class TanhAfterScores(Rule[PolicyClass]):
             inner = _squashed(squashed)
             if inner is None or not isinstance(squashed, Term) or squashed in said:
                 continue
-            scores = _shifted(inner)
+            scores = _shifted(_unscaled(inner))
             place = policy.made(squashed)
             if place is not None and _is_product(scores) and any(True for _ in embeddings(scores)):
                 said.add(squashed)
@@ -84,6 +84,15 @@ def _shifted(value: Value) -> Value:
         else:
             return value
     return value
+
+
+def _unscaled(value: Value) -> Value:
+    """Scores before they were divided by a temperature."""
+    match value:
+        case Term(op="/" | "*" | "div" | "mul", args=(inner, scale)) if not depends_on_input(scale):
+            return inner
+        case _:
+            return value
 
 
 def _squashed(value: Value) -> Value | None:

@@ -91,7 +91,8 @@ def _says_otherwise(write: KeyWrite, expected: Size, mode: Mode) -> bool:
     if any(key_of(root) == write.key for root in filled_later):
         return False
     for value in options(write.value):
-        number = None if any(part in filled_later for part in walk(value)) else _number(value, mode)
+        made_of = walk(value, lambda term: term.op not in _LIKE)
+        number = None if any(part in filled_later for part in made_of) else _number(value, mode)
         if number is None or number.equals(expected):
             return False
     return True
@@ -116,5 +117,7 @@ def _number(value: Value, mode: Mode) -> Size | None:
     return None
 
 
+# What takes sizes, dtype and device from its first argument, and no number.
+_LIKE = frozenset({"torch.full_like", "new_full", "torch.ones_like", "new_ones"})
 # Where those who fill a tensor with a number are given it.
 _FULL = {"torch.full": 1, "torch.full_like": 1, "new_full": 2}
