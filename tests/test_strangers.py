@@ -27,9 +27,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "emeka": {
         ("PF403", "emeka_rl/factory.py::small"),
     },
-    "fumi": {
-        ("PF108", "rnn/gru.py::Borrowed"),
-    },
     "gosia": {
         ("PF103", "lab/agents.py::Mixed"),
         ("PF403", "lab/loop.py::make"),

@@ -53,6 +53,9 @@ class ConstantActions(Rule[PolicyClass]):
             return
         handed_on = any(isinstance(e.value, Thing) for e in rollout.of(Escape))  # somebody may set attributes
         put = put_into(contract.actions_key, rollout)
+        if not chosen[-1].guards:  # what was written before is gone
+            gone = {write.value for write in chosen} - {chosen[-1].value}
+            put = [value for value in put if value not in gone]
         if not any(_may_vary(part, handed_on) for value in put for part in goes_back_to(value, rollout)):
             yield self.finding(
                 chosen[-1].place,
