@@ -943,6 +943,9 @@ class Run(Calls):
             given = {name: self._item(positional[0], Const(i)) for i, name in enumerate(fields)}
         elif spread or self._opened:  # any field may be among what is not known
             given = {name: self.term("attribute", thing, Const(name)) for name in fields} | given
+        elif known:  # a container of its own for each instance
+            made = {name: _container(cls, name) for name in fields if name not in given | keywords}
+            given |= {name: self._eval(node) for name, node in made.items() if node is not None}
         self._state.heap.update(thing, {**given, **keywords})
         if positional and not given:
             self._escape(positional, span)
@@ -992,6 +995,18 @@ class Run(Calls):
 
 
 _DISPLAYS = (ir.Literal, ir.Sequence, ir.Mapping)
+
+
+def _container(cls: LinkedClass, name: str) -> ir.Expr | None:
+    """What a field of a dataclass starts as, where it says `field(default_factory=dict)`: `dict()`."""
+    declared = next(
+        (value for base in cls.linked for key, value in base.facts.attributes if key == name), None
+    )
+    if not isinstance(declared, ir.Call):
+        return None
+    made = next((a.value for a in declared.arguments if a.keyword in ("default_factory", "factory")), None)
+    is_plain = made in (ir.Name("dict"), ir.Name("list"))
+    return ir.Call(made, (), declared.span) if made is not None and is_plain else None
 
 
 def _is_spelt_out(node: ir.Expr) -> bool:

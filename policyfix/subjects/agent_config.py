@@ -137,16 +137,18 @@ class AgentConfig:
 
     @cached_property
     def twin(self) -> LinkedClass | None:
-        """The class that is built under the config's name: a table holds it as `"fast": Fast`."""
+        """The class that is built under the config's name: a table holds it as `"fast": Fast`, or as
+        `"fast": FastAgent`."""
         stem = Path(self.path).stem
-        name = "".join(word.title() for word in re.split(r"[_-]", stem))
-        row = rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % tuple(
-            re.escape(word).encode() for word in (stem, name)
-        )
-        if not self.project.texts.say(row, name.encode()):
-            return None
-        found = self.project.classes_called(name)
-        return found[0] if len(found) == 1 else None
+        called = "".join(word.title() for word in re.split(r"[_-]", stem))
+        for name in (called, f"{called}Agent", f"{called}Policy"):
+            row = rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % tuple(
+                re.escape(word).encode() for word in (stem, name)
+            )
+            if self.project.texts.say(row, name.encode()):
+                found = self.project.classes_called(name)
+                return found[0] if len(found) == 1 else None
+        return None
 
     @cached_property
     def undefined_sources(self) -> tuple[tuple[Component, Entry], ...]:

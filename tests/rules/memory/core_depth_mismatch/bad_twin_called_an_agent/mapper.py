@@ -1,0 +1,3 @@
+from agent import SwiftForagerAgent
+
+agents = {"swift_forager": SwiftForagerAgent}
