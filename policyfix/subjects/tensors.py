@@ -102,14 +102,12 @@ def contents(value: Value) -> Iterator[Value]:
     return walk(value, lambda term: not (term.op in _LAYOUT or term.op.startswith(_PRESENCE)))
 
 
-def filled(writes: Iterable[InPlace]) -> frozenset[Value]:
-    """Tensors that were made without contents, or with others, and into which contents were written."""
-    return frozenset(
-        root
-        for write in writes
-        if any(map(depends_on_values, (write.value, *write.arguments)))
-        for root in storage(write.target)
-    )
+def filled(writes: Iterable[InPlace]) -> Iterator[tuple[Value, int]]:
+    """Tensors that were made without contents, or with others, and when contents were written into them."""
+    for write in writes:
+        if any(map(depends_on_values, (write.value, *write.arguments))):
+            for root in storage(write.target):
+                yield root, write.order
 
 
 def is_hot(guards: Iterable[Value], from_the_second_step: bool = True) -> bool:

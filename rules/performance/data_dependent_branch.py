@@ -48,9 +48,9 @@ class DataDependentBranch(Rule[PolicyClass]):
         if not policy.is_contract:
             return
         for trace in policy.traces:
-            writes = tuple(trace.of(InPlace))
+            written = list(filled(trace.of(InPlace)))
             for branch in trace.of(Branch):
-                if _waits(branch, filled(write for write in writes if write.order < branch.order)):
+                if _waits(branch, frozenset(root for root, when in written if when < branch.order)):
                     yield self.finding(
                         branch.place,
                         "branches on the contents of a tensor: the host waits for the device, and a compiled "

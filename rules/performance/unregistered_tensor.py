@@ -82,7 +82,7 @@ class UnregisteredTensor(Rule[PolicyClass]):
 def _is_used(tensor: Value, policy: PolicyClass) -> bool:
     """Whether forward computes with the tensor and with one of the TensorDict's."""
     writes = [write for trace in policy.traces for write in trace.of(InPlace)]
-    written = filled(writes)
+    written = {root for root, _ in filled(writes)}
 
     def is_given(value: Value) -> bool:
         """Whether a tensor comes from the TensorDict or from the network, or was filled with what does: it
