@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policyfix.project import External
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
 from policyfix.subjects.wrapper import wrapper
 from policyfix.trace import Branch
-from policyfix.values import Const, Term, Thing, walk
+from policyfix.values import Const, Group, Ref, Term, Thing, Value, options, walk
 
 
 class TwoClipOwners(Rule[PolicyClass | Factory]):
@@ -100,13 +101,30 @@ def _is_over_all(one: Clamp, other: Clamp) -> bool:
 
 
 def _certain(built: Configured) -> list[Clamp]:
-    """The clamps that no open test decides about."""
-    tests = [e for e in built.trace.of(Branch) if not isinstance(e.test, Const)]
+    """The clamps that no open test decides about, other than one for a kind of layer that was built."""
+    kinds = {term.op.removeprefix("new:") for term in built.terms if term.op.startswith("new:")}
+    tests = [
+        e for e in built.trace.of(Branch) if not isinstance(e.test, Const) and not _asks_for(e.test, kinds)
+    ]
     return [
         clamp
         for clamp in clamps(built.trace)
         if clamp is not None and not any(e.order < clamp.write.order < e.end for e in tests)
     ]
+
+
+def _asks_for(test: Value, kinds: set[str]) -> bool:
+    """Whether a test is `isinstance(module, kind)`, of one of these kinds of layers."""
+    if isinstance(test, Term) and test.op == "detach":  # under no_grad
+        return _asks_for(test.args[0], kinds)
+    if not isinstance(test, Term) or test.op != "isinstance" or len(test.args) != 2:
+        return False
+    asked = (
+        o for part in options(test.args[1]) for o in (part.items if isinstance(part, Group) else (part,))
+    )
+    return any(
+        isinstance(o, Ref) and isinstance(o.symbol, External) and o.symbol.name in kinds for o in asked
+    )
 
 
 def _differ(one: Clamp, other: Clamp) -> bool:
