@@ -11,7 +11,7 @@ from policyfix import contract, engine
 
 TREES = Path(__file__).parent / "data" / "strangers"
 corpus = script("benchmarks/corpus.py")
-REPOSITORIES = list(corpus.read(TREES / "labels.yaml"))
+REPOSITORIES = [repository for labels in sorted(TREES.glob("*.yaml")) for repository in corpus.read(labels)]
 # What is asked for and not seen, with the reason.
 KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "bruno": {
@@ -44,13 +44,23 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "lars": {
         ("PF506", "brains/puffer.py::Puffer"),
     },
+    "priya": {
+        ("PF102", "gridnets/compact.py::CompactAgent"),  # PF103 says it: outputs and stamps both go nowhere
+    },
+    "rosa": {
+        ("PF605", "handmade/ddp.py::main"),  # an index out of a buffer that is not known
+    },
+    "tove": {
+        ("PF202", "agents/solid.py::Spare"),  # `type(pair)(h, c)`
+        ("PF304", "agents/wrapper.py::CautiousAgent"),  # a subclass of the module around the factory
+        ("PF604", "rl/experience.py::Experience"),  # a dict that is written, a spec out of a function
+    },
 }
 
 
 def test_every_tree_is_labelled():
-    labelled = [repository for labels in TREES.glob("*.yaml") for repository in corpus.read(labels)]
-    assert {r.name for r in labelled} == {path.name for path in TREES.iterdir() if path.is_dir()}
-    assert all(r.silent for r in labelled)
+    assert {r.name for r in REPOSITORIES} == {path.name for path in TREES.iterdir() if path.is_dir()}
+    assert all(r.silent for r in REPOSITORIES)
 
 
 @pytest.mark.parametrize("repository", REPOSITORIES, ids=lambda r: r.name)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import LinkedClass, Module, ModuleRef
+from policyfix.project import External, LinkedClass, Module, ModuleRef
 from policyfix.record import record
 from policyfix.subjects.candidates import is_listed
 from policyfix.subjects.policy import PolicyClass, policy_of
@@ -258,6 +258,7 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
             for target in statement.targets:
                 if isinstance(target, ir.Name):
                     assigned.setdefault(target.id, []).append(statement.value)
+    given |= {ir.Name(name) for name, values in assigned.items() if _is_loaded(values, module)}
     for node in function.nodes:
         if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
@@ -272,6 +273,20 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         read = [*(c for c in _configs(chosen_by) if _is_config(c, given)), *read]
         if read:
             yield Build(node, classes, read[0])
+
+
+# What reads a config out of a file.
+_LOADERS = frozenset("yaml.safe_load yaml.full_load yaml.load tomllib.load omegaconf.OmegaConf.load".split())
+
+
+def _is_loaded(values: list[ir.Expr], module: Module) -> bool:
+    """Whether a local name stands for a config that the function reads out of a file."""
+    match values:
+        case [ir.Call(function=loader)]:
+            symbol = module.resolve(loader)
+            return isinstance(symbol, External) and symbol.name in _LOADERS
+        case _:
+            return False
 
 
 def _told(expr: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> ir.Expr:
