@@ -441,10 +441,19 @@ class Trainer:
         return tuple(
             e
             for e in self.trace.of(CopyWrite)
-            if (e.method is not None and e.method[-1] == "_" and is_rows(e.index, by_hint=False))
+            if (
+                e.method is not None
+                and e.method[-1] == "_"
+                and (is_rows(e.index, by_hint=False) or self._is_of_a_minibatch(e.index))
+            )
             or (is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner)))
-            or (e.method == "copy_" and is_rows(e.index) and all(map(_is_entry, options(e.owner))))
         )
+
+    def _is_of_a_minibatch(self, value: Value) -> bool:
+        """Whether a value is an entry of what a forward is given: a tensor with a number for each row."""
+        given = (o for call in self.forwards for o in options(call.arguments[0]))
+        rows = {root for td in given for root in roots(td, _KEEPING_ENTRIES | {"select", "td.select"})}
+        return isinstance(value, Term) and entry_of(value) is not None and value.args[0] in rows
 
     @cached_property
     def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
