@@ -47,9 +47,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "priya": {
         ("PF102", "gridnets/compact.py::CompactAgent"),  # PF103 says it: outputs and stamps both go nowhere
     },
-    "rosa": {
-        ("PF605", "handmade/ddp.py::main"),  # an index out of a buffer that is not known
-    },
     "tove": {
         ("PF202", "agents/solid.py::Spare"),  # `type(pair)(h, c)`
         ("PF304", "agents/wrapper.py::CautiousAgent"),  # a subclass of the module around the factory
