@@ -35,6 +35,9 @@ def laid_out(spec: Place, project: Project, contract: Contract) -> frozenset[str
     for function in functions_of(module):
         for node in function.nodes:
             if isinstance(node, ir.Call) and node.span == spec.span:
+                symbol = module.resolve(node.function)
+                if isinstance(symbol, FunctionRef) and not symbol.facts.decorators:
+                    return _returned(symbol.facts, symbol.module)
                 return _entries(node, function, module, contract)
     return None
 

@@ -12,7 +12,6 @@ from policyfix.facts import ir
 from policyfix.project import LinkedClass, Module
 from policyfix.record import record
 from policyfix.subjects.program import (
-    SPECS,
     Program,
     entry_of,
     is_made_up,
@@ -597,15 +596,15 @@ def _spec_of_rows(written: Value, method: str) -> Place | None:
             return None
     elif method != "update_at_":
         return None
+    while isinstance(written, Term) and written.op in ("to", "cpu", "cuda"):
+        written = written.args[0]
     if not isinstance(written, Term) or written.op != "zero":
         return None
     spec = written.args[0]
     while isinstance(spec, Term) and spec.op in ("expand", "to", "clone", "unsqueeze", "cpu", "cuda"):
         spec = spec.args[0]
     match spec:
-        case Term(op="made", args=(Const(value=(str(path), ir.Span() as span)), Const(value=name), *_)) if (
-            name in SPECS
-        ):
+        case Term(op="made", args=(Const(value=(str(path), ir.Span() as span)), *_)):
             return Place(path, "", span)
         case _:
             return None
