@@ -263,13 +263,14 @@ Event = (
 @dataclass(eq=False)
 class Trace:
     """What one run showed. `complete` is False where the run was cut short or not understood, `returns` where
-    every path raises."""
+    every path raises; `lacks` is True where one does, for want of an entry of the TensorDict."""
 
     events: list[Event] = field(default_factory=list)
     returned: Value = UNKNOWN
     heap: Heap = field(default_factory=Heap)
     complete: bool = True
     returns: bool = True
+    lacks: bool = False
     shapes: Shapes = field(default_factory=lambda: Shapes({}))
     _of: dict[type[Any], list[Any]] = field(default_factory=dict)
 

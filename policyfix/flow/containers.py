@@ -155,6 +155,7 @@ class Containers(Machine):
                     if isinstance(index, Const) and isinstance(index.value, str):
                         if index.value in self._absent:  # KeyError
                             self._state.alive = False
+                            self.trace.lacks = True
                             return UNKNOWN
                         if span is not None:
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))

@@ -297,7 +297,7 @@ def _zeroed_by_alone(policy: PolicyClass, flag: str) -> bool:
     trace = policy.rollout_without(others)
     places = {call.place for call in recalling_calls(policy)}
     calls = [call for call in trace.of(CoreCall) if call.place in places]
-    if not (trace.complete and trace.returns):
+    if trace.lacks or not (trace.complete and trace.returns):
         return True
     left = [piece for call in calls for piece in pieces(call)]
     return not left or any(zeroed_by(policy, piece, flag, trace) is not False for piece in left)

@@ -106,7 +106,7 @@ def filled(writes: Iterable[InPlace]) -> Iterator[tuple[Value, int]]:
     """Tensors that were made without contents, or with others, and when contents were written into them."""
     for write in writes:
         if any(map(depends_on_values, (write.value, *write.arguments))):
-            for root in storage(write.target):
+            for root in filter(is_tensor, storage(write.target)):
                 yield root, write.order
 
 
