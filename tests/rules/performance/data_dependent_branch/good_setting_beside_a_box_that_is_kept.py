@@ -1,0 +1,31 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+
+class Forager(nn.Module):
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+        self.scales = True
+        self.seen = None
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        tokens = td["env_obs"].float().flatten(1)
+        rows = torch.zeros(len(tokens), 600).to(tokens.device)
+        rows[tokens != 255] = tokens[tokens != 255]
+        self.seen = rows
+        self.seen[rows > 1] = 1.0
+        if self.scales:
+            rows = rows / 255.0
+        hidden = self.embed(rows).unsqueeze(0)
+        out, _ = self.lstm(hidden)
+        out = out.squeeze(0)
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td
