@@ -64,7 +64,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "yara": {
         ("PF211", "herbs/fennel.py::Fennel"),
-        ("PF704", "herbs/sumac.py::Sumac"),  # another tensor is moved
     },
 }
 

@@ -147,11 +147,21 @@ def created_without_device(call: Called) -> bool:
 
 
 def is_moved(value: Value, terms: Iterable[Term]) -> bool:
-    """Whether something computed from a tensor is moved to another device."""
+    """Whether a tensor, or something computed from it alone, is moved to another device. What it was computed
+    with lies on one already, unless that was brought to the host."""
     return any(
-        term.op in _MOVES and value in walk(term.args[0]) and not _only_dtype(term)
+        term.op in _MOVES
+        and value in walk(term.args[0])
+        and not _only_dtype(term)
+        and (not depends_on_values(term.args[0]) or any(map(_is_on_host, walk(term.args[0]))))
         for term in terms
         if term.args
+    )
+
+
+def _is_on_host(value: Value) -> bool:
+    return isinstance(value, Term) and (
+        value.op == "cpu" or (value.op == "to" and Const("cpu") in value.args[1:])
     )
 
 
