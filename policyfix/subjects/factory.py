@@ -277,13 +277,14 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
 
 # What reads a config out of a file.
 _LOADERS = frozenset("yaml.safe_load yaml.full_load yaml.load tomllib.load omegaconf.OmegaConf.load".split())
+_LOAD = frozenset(name.rpartition(".")[2] for name in _LOADERS)
 
 
 def _is_loaded(values: list[ir.Expr], module: Module) -> bool:
     """Whether a local name stands for a config that the function reads out of a file."""
     match values:
-        case [ir.Call(function=loader)]:
-            symbol = module.resolve(loader)
+        case [ir.Call(function=ir.Name(id=name) | ir.Attribute(name=name) as loader)] if name in _LOAD:
+            symbol = module.resolve(loader)  # which may read other files
             return isinstance(symbol, External) and symbol.name in _LOADERS
         case _:
             return False
