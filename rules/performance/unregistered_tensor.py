@@ -55,8 +55,9 @@ class UnregisteredTensor(Rule[PolicyClass]):
         if not made:
             return
         again = {call.result for t in policy.traces for call in t.of(Called)}
+        registered = {(store.thing, store.attribute) for store in trace.of(Store) if store.registered}
         for store in trace.of(Store):
-            if store.registered or not self._is_left_behind(store):
+            if (store.thing, store.attribute) in registered or not self._is_left_behind(store):
                 continue
             kept = [
                 v for v in _tensors(store.value, trace) if not made.isdisjoint(walk(v)) and v not in again
