@@ -150,13 +150,12 @@ class Containers(Machine):
                 if is_tensordict(owner):
                     if isinstance(index, Either) and all(map(_is_key, index.options)):
                         keys = [o for o in index.options if key_under(o) not in self._absent]
-                        self._state.alive = bool(keys) and self._state.alive
+                        if not keys:
+                            return self._lacking()
                         return either(self._item(owner, key, span) for key in keys)
                     if isinstance(index, Const) and isinstance(index.value, str):
-                        if index.value in self._absent:  # KeyError
-                            self._state.alive = False
-                            self.trace.lacks = True
-                            return UNKNOWN
+                        if index.value in self._absent:
+                            return self._lacking()
                         if span is not None:
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
                         return self.term("item", owner, index)
@@ -171,6 +170,12 @@ class Containers(Machine):
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
+
+    def _lacking(self) -> Value:
+        """A `KeyError`: the TensorDict does not have the entry."""
+        self._state.alive = False
+        self.trace.lacks = True
+        return UNKNOWN
 
     def _note_lookup(self, container: Thing, index: Value, span: ir.Span) -> None:
         if not isinstance(index, Const):
