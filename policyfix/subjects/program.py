@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
@@ -597,10 +598,11 @@ def is_made_up(value: Value) -> bool:
 def is_rows(index: Value, *, by_hint: bool = True) -> bool:
     """Whether an index is a tensor of one dimension or more for certain: what it picks is a copy. `by_hint`:
     an annotation is enough, though a number may come as a tensor too."""
+    known = partial(is_rows, by_hint=by_hint)
     if any(True for o in options(index) if o is not index):
-        return all(is_rows(o, by_hint=by_hint) for o in options(index))
+        return all(map(known, options(index)))
     if isinstance(index, Group):
-        return any(is_rows(item, by_hint=by_hint) for item in index.items)
+        return any(map(known, index.items))
     if not isinstance(index, Term):
         return False
     if index.op in _ROWS or index.op in ("nonzero", "argsort"):
@@ -608,14 +610,12 @@ def is_rows(index: Value, *, by_hint: bool = True) -> bool:
     if index.op == "tensor" or index.op.startswith("compare"):
         return by_hint and (index.op == "tensor" or any(is_tensor(arg) for arg in index.args))
     if index.op == "index":
-        return is_rows(index.args[0], by_hint=by_hint) and (
-            isinstance(index.args[1], Term)
-            and (index.args[1].op == "slice" or is_rows(index.args[1], by_hint=by_hint))
-        )
+        rows, part = index.args[:2]
+        return known(rows) and isinstance(part, Term) and (part.op == "slice" or known(part))
     if index.op == "squeeze" and len(index.args) > 1:  # of a table: one row for each place
         inner = index.args[0]
         return isinstance(inner, Term) and inner.op in ("nonzero", "torch.nonzero", "torch.argwhere")
-    return index.op in _KEEPING and any(is_rows(arg, by_hint=by_hint) for arg in index.args)
+    return index.op in _KEEPING and any(map(known, index.args))
 
 
 def is_tensor(value: Value) -> bool:

@@ -450,9 +450,15 @@ class Trainer:
 
     def _is_of_a_minibatch(self, value: Value) -> bool:
         """Whether a value is an entry of what a forward is given: a tensor with a number for each row."""
+        return isinstance(value, Term) and entry_of(value) is not None and value.args[0] in self._minibatches
+
+    @cached_property
+    def _minibatches(self) -> frozenset[Value]:
+        """The TensorDicts that forwards are given, or given a part of."""
         given = (o for call in self.forwards for o in options(call.arguments[0]))
-        rows = {root for td in given for root in roots(td, _KEEPING_ENTRIES | {"select", "td.select"})}
-        return isinstance(value, Term) and entry_of(value) is not None and value.args[0] in rows
+        return frozenset(
+            root for td in given for root in roots(td, _KEEPING_ENTRIES | {"select", "td.select"})
+        )
 
     @cached_property
     def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
