@@ -27,6 +27,7 @@ _CLASS = re.compile(
 _ANY_CLASS = re.compile(rb"\n[ \t]*+class[ \t]+(\w+)")
 _FROM_IMPORT = re.compile(rb"\n[ \t]*+from[ \t]+([.\w]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n#]+)")
 _IMPORT = re.compile(rb"\n[ \t]*+import[ \t]+([^\n#;]+)")
+_TOP_IMPORT = re.compile(rb"\nimport[ \t]+([^\n#;]+)")
 _RENAMED = re.compile(rb"\n[ \t]*+(\w++)[ \t]*+=[ \t]*+([A-Za-z_][\w.]*+)[ \t]*+(?=[#\r\n]|\Z)")
 _TOP = re.compile(rb"\n(?=class\b|(?:async[ \t]+)?def\b|@|\w)")  # where a statement of the module starts
 # A name for a mapping or a list.
@@ -52,6 +53,7 @@ class Headers:
     classes: tuple[tuple[bytes, tuple[bytes, ...]], ...]
     aliases: tuple[tuple[bytes, bytes], ...]
     imports: tuple[tuple[bytes, bytes], ...]  # (module, names) as written
+    whole: bytes  # modules that it imports at its top level, as written
     # Classes that speak of a recurrent core, of the observation, or of a padding row that is drawn.
     speaking: frozenset[bytes]
 
@@ -65,9 +67,10 @@ def scan(data: bytes, observation_key: str) -> Headers:
     written = [(header[1], _NAME.findall(header[2])) for header in headers]
     classes = tuple((name, tuple(b.rpartition(b".")[2] for b in bases)) for name, bases in written)
     imported = _FROM_IMPORT.findall(data)
+    whole = b",".join(_TOP_IMPORT.findall(data))
     aliases = [(new, old) for _, names in imported if b" as " in names for old, new in _ALIAS.findall(names)]
     if not classes:  # it may still hand on what others define
-        return Headers((), tuple(aliases), tuple(imported), frozenset())
+        return Headers((), tuple(aliases), tuple(imported), whole, frozenset())
     aliases += [(new, old.rpartition(b".")[2]) for new, old in _RENAMED.findall(data)]
     dotted = {base for _, bases in written for base in bases if b"." in base}
     through = _through_modules(dotted, imported, _IMPORT.findall(data)) if dotted else ()
@@ -83,7 +86,7 @@ def scan(data: bytes, observation_key: str) -> Headers:
         speaking = _speaking(data, headers, word)
     if b"padding_idx" in data and _PADDED.search(data):
         speaking |= _speaking(data, headers, _PADDED)
-    return Headers(classes, tuple(aliases), imports, speaking)
+    return Headers(classes, tuple(aliases), imports, whole, speaking)
 
 
 def _statements(data: bytes) -> Iterator[tuple[int, int]]:
@@ -172,13 +175,17 @@ def builders(
     if not (observing or heirs):
         return
     modules = {_module_name(path) for path in (*observing, *heirs)}
+    modules |= {part.encode() for path in (*observing, *heirs) for part in path.parts[-3:-1]}  # re-exports
+    named = re.compile(rb"\b(?:%s)\b" % b"|".join(map(re.escape, sorted(modules))))
     built = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(classes))))
     tables: dict[bytes, set[bytes]] = {}
     for path, header in headers.items():
         if any(_brings(names, classes) for _, names in header.imports):
             yield path
             tables.setdefault(_module_name(path), set()).update(_TABLE.findall(b"\n" + read(path)))
-        elif any(_brings(names, modules) for _, names in header.imports) and built.search(read(path)):
+            continue
+        brought = (header.whole, *(names for _, names in header.imports))
+        if any(map(named.search, brought)) and built.search(read(path)):
             yield path
     for path, header in headers.items():
         for module, names in header.imports:

@@ -92,6 +92,11 @@ def attached(trace: Trace) -> bool:
         'try:\n    x.check()\nexcept ValueError:\n    td["k"] = x',
         'with torch.no_grad():\n    td["k"] = x',
         'match x.ndim:\n    case 2:\n        td["k"] = x',
+        'match (x, td):\n    case (value, into):\n        into["k"] = value',
+        'match (td, 3):\n    case (into, int(n)):\n        into["k"] = n',
+        'match {"into": td}:\n    case {"into": into, **rest}:\n        into["k"] = x',
+        'self.td = td\nmatch self:\n    case P(td=into):\n        into["k"] = x',
+        'match {"k": x}:\n    case dict(entries):\n        td.update(entries)',
         'for key in ("k", "l"):\n    td[key] = x',
         'def inner():\n    td["k"] = x\ninner()',
         "self.helper(into=td, value=x)",
@@ -294,6 +299,37 @@ def test_a_replaced_list_element_is_seen_by_all_who_hold_the_list() -> None:
 def test_both_sides_of_an_open_branch_come_together() -> None:
     assert isinstance(run("y = x\nif x.any():\n    y = td\nreturn y").returned, Either)
     assert run("y = x\nif 1 < 2:\n    y = None\nreturn y").returned == NONE
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "if y is not None:\n    td['k'] = y",
+        "if not (y is None):\n    td['k'] = y",
+        "if y is None:\n    return td\ntd['k'] = y",
+        "if y:\n    td['k'] = y",
+        "if y is None or x.all():\n    return td\ntd['k'] = y",
+        "if x.all() and y is not None:\n    td['k'] = y",
+        "if (z := y) is not None:\n    td['k'] = z",
+        "td['k'] = x if y is None else y",
+        "td['k'] = y is not None and y",
+        "td['k'] = y if y is not None and x.all() else x",
+        "self.kept = y\nif self.kept is not None:\n    td['k'] = self.kept",
+        "inner = P()\ninner.kept = y\nif inner.kept is None:\n    return td\ntd['k'] = inner.kept",
+    ],
+)
+def test_what_a_test_rules_out_is_not_there(use: str) -> None:
+    trace = run("y = None if x.any() else x\n" + use)
+    assert all(NONE not in options(w.value) for w in trace.of(KeyWrite))
+    assert "k" in written(trace)
+
+
+def test_what_a_test_ruled_out_is_there_again_afterwards() -> None:
+    trace = run(
+        "y = None if x.any() else x\nz = y if y is not None else x\ntd['k'] = y\nif y:\n    pass\ntd['l'] = y"
+    )
+    assert all(NONE in options(w.value) for w in trace.of(KeyWrite))
+    assert written(trace) == {"k", "l"}
 
 
 def test_a_path_that_raises_does_not_come_through() -> None:

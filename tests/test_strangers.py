@@ -23,12 +23,8 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF503", "griddy/agent.py::Agent"),
         ("PF509", "griddy/lib/blocks.py::Tokens"),
     },
-    "emeka": {
-        ("PF403", "emeka_rl/factory.py::small"),
-    },
     "gosia": {
         ("PF103", "lab/agents.py::Mixed"),
-        ("PF403", "lab/loop.py::make"),
         ("PF506", "lab/agents.py::Mixed"),
         ("PF704", "lab/agents.py::Mixed"),
     },
@@ -57,7 +53,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "wanda": {
         ("PF206", "grove/birch.py::Birch"),
-        ("PF403", "grove/factory.py::grow"),  # a name that a match binds
     },
     "xavier": {
         ("PF305", "rig/parts/dense.py::Dense"),

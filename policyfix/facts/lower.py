@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -248,9 +248,32 @@ class _Lowering:
             case ast.MatchSequence(patterns=[*patterns]) if all(map(_is_capture, patterns)):
                 names = tuple(ir.Name(getattr(p, "name", None) or "_") for p in patterns)
                 return ir.Opaque((subject,)), [(ir.Sequence("tuple", names), subject)]
+            case ast.MatchSequence(patterns=inner) if not any(isinstance(p, ast.MatchStar) for p in inner):
+                items = [ir.Subscript(subject, (ir.Literal(i),)) for i in range(len(inner))]
+                return self._parts(subject, items, inner)
+            case ast.MatchMapping(keys=keys, patterns=inner, rest=rest):
+                entries = [ir.Subscript(subject, (self._expr(key),)) for key in keys]
+                test, bound = self._parts(subject, entries, inner)
+                return test, [*bound, *([] if rest is None else [(ir.Name(rest), ir.Opaque((subject,)))])]
+            case ast.MatchClass(patterns=[], kwd_attrs=names, kwd_patterns=inner):
+                return self._parts(subject, [ir.Attribute(subject, name) for name in names], inner)
+            case ast.MatchClass(cls=ast.Name(id=name), patterns=[whole]) if name in _SELF_MATCHING:
+                return self._parts(subject, [subject], [whole])
             case _:
                 inside = [getattr(p, "name", None) or getattr(p, "rest", None) for p in ast.walk(pattern)]
                 return ir.Opaque((subject,)), [(ir.Name(n), ir.Opaque((subject,))) for n in inside if n]
+
+    def _parts(
+        self, subject: ir.Expr, parts: Sequence[ir.Expr], patterns: Sequence[ast.pattern]
+    ) -> tuple[ir.Expr, list[tuple[ir.Expr, ir.Expr]]]:
+        """What the patterns of parts of a subject test besides its type, and the names that they bind."""
+        test: ir.Expr = ir.Opaque((subject,))
+        bound: list[tuple[ir.Expr, ir.Expr]] = []
+        for part, pattern in zip(parts, patterns, strict=True):
+            inner, names = self._pattern(pattern, part)
+            test = test if inner == _ALWAYS else ir.Operation("and", (test, inner))
+            bound += names
+        return test, bound
 
     def _assign(self, node: ast.Assign) -> ir.Stmt:
         return ir.Assign(self._exprs(node.targets), self._expr(node.value), self._span(node))
@@ -394,6 +417,8 @@ class _Lowering:
 
 
 _ALWAYS = ir.Literal(True)
+# Classes whose pattern takes the whole subject: `case str(name)`.
+_SELF_MATCHING = frozenset("bool bytearray bytes dict float frozenset int list set str tuple".split())
 
 
 def _is_capture(pattern: ast.pattern) -> bool:

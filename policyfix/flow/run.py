@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from policyfix.facts import ir
 from policyfix.flow.calls import PURE_PACKAGES, Calls, with_fields
@@ -94,6 +95,15 @@ class _Block:
     names: dict[str, Value]
     is_done: bool = False
     is_left: bool = False
+
+
+class _Narrowed(NamedTuple):
+    """A name, or an attribute of an instance, that holds fewer values where a test says so."""
+
+    thing: Thing | None
+    name: str
+    before: Value
+    now: Value
 
 
 class Run(Calls):
@@ -286,7 +296,7 @@ class Run(Calls):
                 self._eval(value)
                 self._state.alive = False
             case ir.If(test=test, body=body, orelse=orelse, span=span):
-                self._branch(self._eval(test), body, orelse, span)
+                self._branch(test, body, orelse, span)
             case ir.Loop():
                 self._loop(node)
             case ir.With():
@@ -316,12 +326,13 @@ class Run(Calls):
                     self._state.names[what.name] = UNKNOWN
 
     def _branch(
-        self, test: Value, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...], span: ir.Span
+        self, asked: ir.Expr, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...], span: ir.Span
     ) -> None:
+        test = self._eval(asked)
         truth, left = self._truth(test), self._departures()
         with self._tested(test, span):
             if truth is None:
-                self._paths([body, orelse], test)
+                self._paths(test, asked, body, orelse)
             else:
                 self._block(body if truth else orelse)
         if truth is None and self._departures() > left:  # what follows runs on one side only
@@ -332,22 +343,24 @@ class Run(Calls):
         frame = self._frame
         return len(frame.exits) + sum(len(exits) for exits in frame.loops)
 
-    def _paths(self, bodies: list[tuple[ir.Stmt, ...]], test: Value | None = None) -> None:
-        """Each body from the state as it stands; then whichever came through. `test`: the first runs where it
-        holds, the second where it does not."""
+    def _paths(
+        self, test: Value, asked: ir.Expr, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...]
+    ) -> None:
+        """Both sides of a test, each from the state as it stands; then whichever came through."""
         start = self._state
         ends: list[State] = []
         branch = self._tick()
         depth = len(self._guards)
-        for number, body in enumerate(bodies):
+        for number, arm in enumerate((body, orelse)):
             del self._guards[depth:]
-            if test is not None and number == 1:
+            if number == 1:
                 self._guards[-1] = self.term("not", test)
             self._state = start.copy()
-            if test is not None and (graphs := _graphs_missing(test, number == 0)) is not None:
+            self._narrow(asked, number == 0)
+            if (graphs := _graphs_missing(test, number == 0)) is not None:
                 names = self._state.names
                 names.update({n: self._without_graph(value, graphs) for n, value in names.items()})
-            self._arm(branch, number, body)
+            self._arm(branch, number, arm)
             if self._state.alive:
                 ends.append(self._state)
         if ends:
@@ -355,6 +368,69 @@ class Run(Calls):
         else:
             self._state = start
             self._state.alive = False
+
+    def _narrow(self, test: ir.Expr, holds: bool) -> list[_Narrowed]:
+        """Names and attributes are what they can be where a test holds, or does not."""
+        match test:
+            case ir.Operation(operator="not", operands=(inner,)):
+                return self._narrow(inner, not holds)
+            case ir.Operation(operator="and" | "or" as operator, operands=operands):
+                decided = operands if holds == (operator == "and") else ()
+                return [narrowed for operand in decided for narrowed in self._narrow(operand, holds)]
+            case ir.Comparison(
+                left=left, operators=("is" | "is not" as operator,), rights=(ir.Literal(None),)
+            ):
+                present = holds == (operator == "is not")
+                return self._choose(left, lambda option: is_none(option) is not present)
+            case _:
+                return self._choose(test, lambda option: self._truth(option) is not (not holds))
+
+    def _choose(self, place: ir.Expr, fits: Callable[[Value], bool]) -> list[_Narrowed]:
+        """Leaves what fits of what a name or an attribute may be."""
+        match place:
+            case ir.Walrus(target=target):
+                return self._choose(target, fits)
+            case ir.Name(id=name):
+                thing = None
+            case ir.Attribute(value=owner, name=name) if (thing := self._thing(owner)) is not None:
+                pass
+            case _:
+                return []
+        held = self._held_at(thing, name)
+        chosen = [option for option in held.options if fits(option)] if isinstance(held, Either) else []
+        if held is None or not chosen:
+            return []
+        narrowed = _Narrowed(thing, name, held, either(chosen))
+        self._put_at(thing, name, narrowed.now)
+        return [narrowed]
+
+    def _held_at(self, thing: Thing | None, name: str) -> Value | None:
+        return self._state.names.get(name) if thing is None else self._state.heap.get(thing, name)
+
+    def _put_at(self, thing: Thing | None, name: str, value: Value) -> None:
+        if thing is None:
+            self._state.names[name] = value
+        else:
+            self._state.heap.put(thing, name, value)
+
+    def _eval_where(self, test: ir.Expr, holds: bool, node: ir.Expr) -> Value:
+        """An expression that is evaluated only where a test holds, or only where it does not."""
+        narrowed = self._narrow(test, holds)
+        value = self._eval(node)
+        for one in narrowed:
+            if self._held_at(one.thing, one.name) is one.now:
+                self._put_at(one.thing, one.name, one.before)
+        return value
+
+    def _thing(self, expr: ir.Expr) -> Thing | None:
+        """The instance that a name, or an attribute of one, stands for."""
+        held: Value | None = None
+        match expr:
+            case ir.Name(id=name):
+                held = self._state.names.get(name)
+            case ir.Attribute(value=owner, name=name) if (thing := self._thing(owner)) is not None:
+                held = self._state.heap.get(thing, name)
+        return held if isinstance(held, Thing) and held.kind == "instance" else None
 
     def _without_graph(self, value: Value, of: Value) -> Value:
         """A value of which the recurrent states have no graph: all, or those that one value is."""
@@ -647,7 +723,7 @@ class Run(Calls):
                 if truth is not None:
                     return self._eval(body if truth else orelse)
                 with self._tested(tested, self._at):
-                    arms = [self._eval(body), self._eval(orelse)]
+                    arms = [self._eval_where(test, True, body), self._eval_where(test, False, orelse)]
                 for number, arm in enumerate(arms):
                     if (graphs := _graphs_missing(tested, number == 0)) is not None:
                         arms[number] = self._without_graph(arm, graphs)
@@ -742,7 +818,7 @@ class Run(Calls):
             if truth is not None:
                 return self._eval(operands[1]) if truth == (operator == "and") else left
             with self._guarded_by(left):
-                right = self._eval(operands[1])
+                right = self._eval_where(operands[0], operator == "and", operands[1])
             if self._truth(right) is (operator == "or") and all(map(_is_bool, options(left))):
                 return right  # whatever the left side is
             return either([*(o for o in options(left) if self._truth(o) is not (operator == "and")), right])

@@ -115,10 +115,11 @@ class Factory:
         names: set[str] = set()
         for cls in build.classes:
             found = cls.find("__init__")
-            if found is None or found[0].parameter("*") is not None:
+            parameters = () if found is None else found[0].parameters
+            taken = [p.name for p in parameters if p.kind in ("positional-only", "positional")][1:]
+            if found is None or (found[0].parameter("*") is not None and count > len(taken)):
                 return set(self.contract.parameter_names)
-            kinds = ("positional-only", "positional")
-            names |= {p.name for p in [p for p in found[0].parameters if p.kind in kinds][1 : count + 1]}
+            names.update(taken[:count])
         return names
 
     def _passes_config(self, build: Build) -> bool:
@@ -259,12 +260,16 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
                 if isinstance(target, ir.Name):
                     assigned.setdefault(target.id, []).append(statement.value)
     given |= {ir.Name(name) for name, values in assigned.items() if _is_loaded(values, module)}
+    choices = dict(_choices(function.body, given, assigned))
+    chosen: list[Build] = []  # by nothing but a test
     for node in function.nodes:
         if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
         given_here = (*_options(node, contract), *_spread(node, function))
         read = [c for v in given_here for c in _configs(_told(v, assigned)) if _is_config(c, given)]
-        if _is_named(node.function, assigned) and (not read or _is_function(node.function, module)):
+        choice = choices.get(node.function if node.function in choices else node)
+        is_told = read or choice is not None
+        if _is_named(node.function, assigned) and (not is_told or _is_function(node.function, module)):
             continue  # before another file is read for it
         classes, selected_by = _classes(node.function, assigned, module)
         if not classes or not all(_is_contract(c, contract) for c in classes):
@@ -273,6 +278,41 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         read = [*(c for c in _configs(chosen_by) if _is_config(c, given)), *read]
         if read:
             yield Build(node, classes, read[0])
+        elif choice is not None and choice not in [a.value for a in node.arguments]:
+            chosen.append(Build(node, classes, choice))
+    if len({cls for build in chosen for cls in build.classes}) > 1:
+        yield from chosen
+
+
+def _choices(
+    body: tuple[ir.Stmt, ...],
+    given: set[ir.Name],
+    assigned: Mapping[str, list[ir.Expr]],
+    config: ir.Expr | None = None,
+) -> Iterator[tuple[ir.Expr, ir.Expr]]:
+    """The calls, and the names that are given a value, where a test of a config's entries says so; and the
+    config."""
+    for statement in body:
+        if isinstance(statement, ir.If):
+            read = next(_read(statement.test, given, assigned), config)
+            for arm in (statement.body, statement.orelse):
+                yield from _choices(arm, given, assigned, read)
+            if statement.body and isinstance(statement.body[-1], (ir.Return, ir.Raise)):
+                config = read  # what follows is the other arm
+            continue
+        for block in ir.blocks(statement):
+            yield from _choices(block, given, assigned, config)
+        if config is not None and not ir.blocks(statement):
+            targets = statement.targets if isinstance(statement, ir.Assign) else ()
+            calls = (node for node in ir.nodes(statement) if isinstance(node, ir.Call))
+            yield from ((chosen, config) for chosen in (*calls, *targets))
+
+
+def _read(test: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list[ir.Expr]]) -> Iterator[ir.Expr]:
+    """The configs whose entries a test asks for."""
+    names = (node for node in ir.nodes(test) if isinstance(node, ir.Name))
+    entries = (*_configs(test), *_configs(tuple(_told(name, assigned) for name in names)))
+    return (c for entry in entries if _is_config(c := _told(entry, assigned), given))
 
 
 # What reads a config out of a file.
@@ -356,6 +396,11 @@ def _chosen(expr: ir.Expr, module: Module) -> tuple[tuple[LinkedClass, ...], tup
             return _table(table, module), (key,)
         case ir.Call(function=ir.Attribute(value=table, name="get"), arguments=(first, *_)):
             return _table(table, module), (first.value,)
+        case ir.Conditional(test=test, body=body, orelse=orelse):
+            arms = [_chosen(arm, module) for arm in (body, orelse)]
+            if not all(classes for classes, _ in arms):
+                return (), ()
+            return tuple(c for cs, _ in arms for c in cs), (test, *(k for _, ks in arms for k in ks))
         case ir.Name() | ir.Attribute():
             symbol = module.resolve(expr)
             return ((symbol,), ()) if isinstance(symbol, LinkedClass) else ((), ())
