@@ -32,7 +32,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF604", "ppo/single.py::learn"),
     },
     "jonas": {
-        ("PF202", "kit/policies/small.py::Kite"),
         ("PF302", "kit/policies/small.py::Sparrow"),
         ("PF502", "kit/policies/small.py::Sparrow"),
         ("PF510", "kit/policies/small.py::Sparrow"),

@@ -28,6 +28,7 @@ from policyfix.values import (
     state_part,
     storage,
     walk,
+    whole,
 )
 
 # Operations that choose, move or copy elements, and mask nothing.
@@ -79,22 +80,31 @@ def kept_attributes(policy: PolicyClass) -> tuple[str, ...]:
     return tuple(sorted(kept))
 
 
-def live_containers(policy: PolicyClass, trace: Trace) -> tuple[Thing, ...]:
-    """Containers of kept states that a method returns as they are, and that forward goes on writing into."""
+def live_state(policy: PolicyClass, trace: Trace) -> str | None:
+    """What a method returns as it is of the state that forward goes on writing into: a container of it, or
+    its tensors."""
 
     def held(current: Value) -> Iterable[Value]:
         if isinstance(current, Thing):
             return () if current.cls is not None else trace.heap.of(current).values()
         return () if isinstance(current, Term) else parts(current)
 
-    return tuple(
-        thing
-        for thing in reach(trace.returned, held)
-        if isinstance(thing, Thing)
+    returned = list(reach(trace.returned, held))
+    if any(
+        isinstance(thing, Thing)
         and thing.cls is None
         and any(map(_kept, trace.heap.contents(thing)))
         and policy.changed_in_place(thing)
-    )
+        for thing in returned
+    ):
+        return "container"
+    kept = {tensor for value in returned for tensor in whole(value) if _is_earlier(tensor)}
+    written = (write.target for other in policy.traces for write in other.of(InPlace))
+    return None if kept.isdisjoint(t for target in written for t in storage(target)) else "tensors"
+
+
+def _is_earlier(value: Value) -> bool:
+    return isinstance(value, Term) and value.op == "earlier"
 
 
 def _kept(value: Value) -> bool:

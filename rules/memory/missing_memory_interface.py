@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.memory import kept_attributes, live_containers
+from policyfix.subjects.memory import kept_attributes, live_state
 from policyfix.trace import Called, Escape, InPlace, KeyWrite, NetCall, Rebound, Store, Trace, Unfollowed
 from policyfix.values import NONE, Const, Group, Thing
 
@@ -15,13 +15,13 @@ class MissingMemoryInterface(Rule[PolicyClass]):
     ## What it does
     Reports a contract policy with a recurrent core that lacks one of `has_memory`, `get_memory`, `set_memory`
     and `reset_memory`, its bases and mixins included. Where the policy keeps a state of its own it also
-    reports a method that does nothing and answers nothing, and one that returns the very container that
-    forward goes on writing into.
+    reports a method that does nothing and answers nothing, and one that returns the very container, or the
+    very tensors, that forward goes on writing into.
 
     ## Why it matters
     The trainer asks `if hasattr(policy, "reset_memory")` and goes on without a word: states leak from one
     rollout into the next minibatch, and checkpoints are evaluated with whatever state was left. A snapshot
-    that is the live container changes with every step, and is empty after the next reset.
+    that is the live state changes with every step, and is empty after the next reset.
 
     ## Example
     ```python
@@ -74,10 +74,8 @@ class MissingMemoryInterface(Rule[PolicyClass]):
             if _does_nothing(policy, trace):
                 what = "says no" if trace.returned == Const(False) else "does nothing"
                 reason = f"{what}, beside the state in {state}"
-            elif live_containers(policy, trace):
-                reason = (
-                    f"hands out the container in {state} itself: what it returns changes with the next step"
-                )
+            elif live := live_state(policy, trace):
+                reason = f"hands out the {live} in {state} itself: what it returns changes with the next step"
             else:
                 continue
             yield self.finding(policy.place(*found), f"{found[1].name}.{name} {reason}", policy)
