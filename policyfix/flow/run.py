@@ -891,12 +891,14 @@ class Run(Calls):
         positional: list[Value] = []
         keywords: dict[str, Value] = {}
         spread = opened = False
-        for argument in node.arguments:
+        for place, argument in enumerate(node.arguments):
             value = self._eval(argument.value)
             if argument.star == "*":
                 elements = self._elements(value)
                 spread = spread or elements is None
-                positional.extend([value] if elements is None else elements)
+                if elements is None:
+                    elements = self._spread(value, callee, len(positional), node.arguments[place + 1 :])
+                positional.extend(elements)
             elif argument.star == "**":
                 keywords.update(self._entries(value))
                 rest = self._state.heap.get(value, "*") if isinstance(value, Thing) else UNKNOWN
@@ -916,6 +918,27 @@ class Run(Calls):
             result = self._apply(callee, positional, keywords, spread, node)
         self._at = outer
         return result
+
+    def _spread(
+        self, value: Value, callee: Value, before: int, after: tuple[ir.Argument, ...]
+    ) -> list[Value]:
+        """The positional arguments that `*value` stands for, where nobody sees how many: what the arguments
+        after it leave of the parameters, or what may be any of them."""
+        later = sum(a.keyword is None and not a.star for a in after)
+        match callee:
+            case Bound(function=function):
+                bound = 1
+            case Local(function=function) | Ref(symbol=FunctionRef(facts=function)):
+                bound = 0
+            case _:
+                later = 0
+        if not later:
+            return [value]
+        named = {argument.keyword for argument in after}
+        places = [p for p in function.parameters if p.kind in ("positional-only", "positional")][bound:]
+        free = [p for p in places if p.name not in named][before:]
+        is_certain = not any(p.default for p in free) and function.parameter("*") is None
+        return [self._element(value)] * (len(free) - later) if is_certain else [UNKNOWN] * len(free)
 
     def _super(self) -> Value:
         frame = next((f for f in reversed(self._stack) if f.owner is not None), None)

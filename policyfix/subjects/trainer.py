@@ -140,12 +140,13 @@ class Trainer:
     def _is_contract_policy(self, value: Value) -> bool:
         if not isinstance(value, Thing) or value.cls is None:
             return False
-        forward = value.cls.find("forward")
-        return value.cls.inherits(self.contract.base) or (
-            forward is not None
-            and value.cls.defines(self.contract.clip_method) is True
-            and self.contract.observation_key in ir.strings_in(forward[0])
-        )
+        contract, forward = self.contract, value.cls.find("forward")
+        if value.cls.inherits(contract.base):
+            return True
+        if forward is None or contract.observation_key not in ir.strings_in(forward[0]):
+            return False
+        written = {key for cls in value.cls.linked for key in ir.strings_in(cls.facts)}
+        return value.cls.defines(contract.clip_method) is True or written.issuperset(contract.rollout_outputs)
 
     @cached_property
     def has_memory(self) -> bool:
