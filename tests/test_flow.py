@@ -339,6 +339,19 @@ def test_a_path_that_raises_does_not_come_through() -> None:
 
 
 @pytest.mark.parametrize(
+    ("loop", "expected"),
+    [
+        ("for key in ('a', 'b'):\n    if key == 'a':\n        continue\n    td[key] = x", {"b"}),
+        ("for key in ('a', 'b'):\n    if key == 'a':\n        break\n    td[key] = x", set()),
+        ("for key in ('a', 'b'):\n    td[key] = x\n    if x.any():\n        break", {"a", "b"}),
+        ("y = None\nfor z in x:\n    if y is None:\n        y = z\n        continue\n    td['a'] = y", {"a"}),
+    ],
+)
+def test_what_a_pass_skips_the_next_one_does(loop: str, expected: set[str]) -> None:
+    assert written(run(loop)) == expected
+
+
+@pytest.mark.parametrize(
     "forward",
     [
         "return self.again(x)",

@@ -303,9 +303,9 @@ class Run(Calls):
                 self._with(node)
             case ir.Try():
                 self._try(node)
-            case ir.Jump():
+            case ir.Jump(kind=kind):
                 if self._frame.loops:
-                    self._frame.loops[-1].append(self._state.copy())
+                    self._frame.loops[-1][kind].append(self._state.copy())
                 self._state.alive = False
             case ir.Delete(targets=targets, span=span):
                 for target in targets:
@@ -341,7 +341,7 @@ class Run(Calls):
     def _departures(self) -> int:
         """How often a path left the block that runs now, other than by an exception."""
         frame = self._frame
-        return len(frame.exits) + sum(len(exits) for exits in frame.loops)
+        return len(frame.exits) + sum(len(states) for left in frame.loops for states in left.values())
 
     def _paths(
         self, test: Value, asked: ir.Expr, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...]
@@ -481,13 +481,16 @@ class Run(Calls):
         guarded = len(self._guards)
         if node.target is not None:
             self._assign(node.target, element, node.span)
-        self._frame.loops.append(exits)
+        skipped: list[State] = []
+        self._frame.loops.append({"break": exits, "continue": skipped})
         if node.target is None:
             with self._tested(element, node.span):
                 self._block(node.body)
         else:
             self._block(node.body)
         self._frame.loops.pop()
+        if ends := [s for s in (self._state, *skipped) if s.alive]:
+            self._state = self._join(ends)
         del self._guards[guarded:]
 
     def _with(self, node: ir.With) -> None:
