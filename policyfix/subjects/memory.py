@@ -207,13 +207,11 @@ def _is_kept_state(value: Value, flags: frozenset[str]) -> bool:
     return False
 
 
-def slots(policy: PolicyClass) -> tuple[Value, ...]:
-    """Indices by which a rollout finds kept states in the containers that hold them."""
+def lookups(policy: PolicyClass) -> tuple[Lookup, ...]:
+    """How a rollout finds kept states in the containers that hold them."""
     kept = [piece for call in recalling_calls(policy) for piece in pieces(call)]
     trace = policy.rollout
-    return tuple(
-        e.index for e in trace.of(Lookup) if any(_holds(trace, e.container, piece) for piece in kept)
-    )
+    return tuple(e for e in trace.of(Lookup) if any(_holds(trace, e.container, piece) for piece in kept))
 
 
 def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:

@@ -7,8 +7,8 @@ from policyfix.flow.run import PLAIN_DECORATORS
 from policyfix.project import External, Module
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.memory import kept_attributes, keys_in, slots
-from policyfix.trace import Called
+from policyfix.subjects.memory import kept_attributes, keys_in, lookups
+from policyfix.trace import Called, Place
 from policyfix.values import Term, walk
 
 # Calls that fetch a tensor's number into Python: the compiled graph ends there.
@@ -22,7 +22,8 @@ class DynamoBoundary(Rule[PolicyClass]):
     ## What it does
     Reports a contract policy that keeps recurrent states and whose forward fetches a number out of the
     TensorDict (`.item()`, `.tolist()`, an `int(...)` that finds a slot), while neither forward nor one of its
-    helpers is excluded from Dynamo.
+    helpers is excluded from Dynamo. It stands at forward; where forward is inherited and only a method of the
+    subclass fetches, at that method.
 
     ## Why it matters
     With `torch.compile` the graph breaks at every such call, and what stands around it is compiled again for
@@ -62,25 +63,40 @@ class DynamoBoundary(Rule[PolicyClass]):
             return
         if not kept_attributes(policy) or _is_excluded(policy):
             return
-        fetched = sorted({key for key in _fetched(policy) if key != "*"})
+        fetched = [(key, place) for key, place in _fetched(policy) if key != "*"]
         if fetched:
+            key = min(key for key, _ in fetched)
             yield self.finding(
-                policy.place(*policy.forward),
-                f"a number out of td[{fetched[0]!r}] breaks the graph of a forward that keeps states: "
+                _stateful_code(policy, [place for _, place in fetched]),
+                f"a number out of td[{key!r}] breaks the graph of a forward that keeps states: "
                 "exclude it from Dynamo",
                 policy,
             )
 
 
-def _fetched(policy: PolicyClass) -> Iterator[str]:
-    """Keys of the TensorDict whose numbers Python gets to see in a rollout."""
+def _fetched(policy: PolicyClass) -> Iterator[tuple[str, Place]]:
+    """Keys of the TensorDict whose numbers Python gets to see in a rollout, and where."""
     for call in policy.rollout.of(Called):
         if call.name in _FETCHES and call.arguments:
-            yield from keys_in(call.arguments[0])
-    for index in slots(policy):
-        for part in walk(index):
+            yield from ((key, call.place) for key in keys_in(call.arguments[0]))
+    for lookup in lookups(policy):
+        for part in walk(lookup.index):
             if isinstance(part, Term) and part.op == "int":
-                yield from keys_in(part)
+                yield from ((key, lookup.place) for key in keys_in(part))
+
+
+def _stateful_code(policy: PolicyClass, fetches: list[Place]) -> Place:
+    """Forward; where it is inherited and does not fetch by itself, the method of the subclass that does."""
+    assert policy.forward is not None
+    forward, owner = policy.forward
+    own = [
+        (function, cls)
+        for cls in policy.cls.linked
+        if cls not in owner.linked
+        for function in cls.facts.functions
+    ]
+    fetching = [next((o for o in own if o[0] is place.function), None) for place in fetches]
+    return policy.place(*(fetching[0] if fetching[0] and all(fetching) else (forward, owner)))
 
 
 def _is_excluded(policy: PolicyClass) -> bool:

@@ -38,6 +38,14 @@ def test_a_stateful_forward_is_excluded_from_dynamo(case: str, tmp_path: Path) -
     assert "PF207" not in left
 
 
+def test_a_subclass_excludes_its_own_part_and_leaves_the_base_alone(tmp_path: Path) -> None:
+    after, left = mended("dynamo_boundary/bad_in_a_subclass", tmp_path)
+    _, of_subclass = after.split("class Groups")
+    assert "\n    @torch._dynamo.disable\n    def remember(self, td" in of_subclass
+    assert after.count("_dynamo") == 1
+    assert "PF207" not in left
+
+
 @pytest.mark.parametrize("case", ["bad_compiled_on_purpose", "bad_exported_only"])
 def test_a_forward_with_decorators_of_its_own_is_left_alone(case: str, tmp_path: Path) -> None:
     after, left = mended(f"dynamo_boundary/{case}", tmp_path)
