@@ -1,0 +1,2 @@
+from .make import make
+from .wrap import Wrap
