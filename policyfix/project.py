@@ -86,6 +86,41 @@ class Module:
             case _:
                 return UNRESOLVED
 
+    def assigned(self, name: str) -> tuple[ir.Expr, Module] | None:
+        """What a name is given by the module, or by the one that it is imported from, and that module."""
+        module, seen = self, set[tuple[str, str]]()
+        while (module.path, name) not in seen:
+            seen.add((module.path, name))
+            found = module.facts.lookup(name)
+            if found is None or isinstance(found, (ir.ClassFacts, ir.FunctionFacts)):
+                break
+            if not isinstance(found, ir.Imported):
+                return found, module
+            owner = self.project.imported(ir.Imported("", found.module, found.level), module)
+            path = self.project.imported_file(found, module)
+            holder = owner.module if isinstance(owner, ModuleRef) else path and self.project.module(path)
+            if found.attribute is None or not isinstance(holder, Module):
+                break
+            module, name = holder, found.attribute
+        return None
+
+    def method(self, expr: ir.Expr) -> ir.FunctionFacts | None:
+        """The method that an expression names: of a class, or of an instance that a module holds."""
+        if not isinstance(expr, ir.Attribute):
+            return None
+        owner = self.resolve(expr.value)
+        match expr.value:
+            case ir.Name(id=name):
+                made = self.assigned(name)
+            case ir.Attribute(value=value, name=name) if isinstance(holder := self.resolve(value), ModuleRef):
+                made = holder.module.assigned(name)
+            case _:
+                made = None
+        if made is not None and isinstance(made[0], ir.Call):
+            owner = made[1].resolve(made[0].function)
+        found = owner.find(expr.name) if isinstance(owner, LinkedClass) else None
+        return None if found is None else found[0]
+
     def imported_files(self) -> Iterator[Path]:
         """The files of the project that the module imports from; they are not read."""
         found = (self.project.imported_file(binding, self) for binding in self.facts.imports)
@@ -244,7 +279,7 @@ class LinkedClass:
     def is_rebuilt(self) -> bool:
         """Whether a decorator or a metaclass may have given the class other methods than its source shows."""
         return any(
-            cls.facts.decorators
+            not all(_gives_back(decorator, cls.module) for decorator in cls.facts.decorators)
             or (cls.name, "*") in cls.module.facts.patched
             or (
                 cls.facts.metaclass is not None
@@ -255,6 +290,79 @@ class LinkedClass:
 
 
 Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
+
+
+# Decorators that say something of a class, and change nothing in it.
+_MARKS = frozenset(
+    f"{module}.{name}" for module in ("typing", "typing_extensions") for name in ("final", "override")
+)
+
+
+def _gives_back(decorator: ir.Expr, module: Module) -> bool:
+    """Whether a decorator gives a class back as it is: it keeps a register of classes, say."""
+    is_called = isinstance(decorator, ir.Call)
+    named = decorator.function if isinstance(decorator, ir.Call) else decorator
+    symbol = module.resolve(named)
+    function = symbol.facts if isinstance(symbol, FunctionRef) else module.method(named)
+    if function is None:
+        return isinstance(symbol, External) and symbol.name in _MARKS
+    inner = (node.what for node in function.nodes if isinstance(node, ir.Define))
+    keeping = {f.name for f in inner if isinstance(f, ir.FunctionFacts) and _returns_what_it_is_given(f)}
+    returned = list(_returned(function.body))
+    heads = [value.function if isinstance(value, ir.Call) else value for value in returned]
+    if returned and all(isinstance(head, ir.Name) and head.id in keeping for head in heads):
+        return is_called or any(isinstance(value, ir.Call) for value in returned)
+    return not is_called and _returns_what_it_is_given(function)
+
+
+def _returns_what_it_is_given(function: ir.FunctionFacts) -> bool:
+    """Whether a function returns one of its parameters, of which it only asks, or which it puts somewhere."""
+    returned = set(_returned(function.body))
+    if len(returned) != 1 or returned.isdisjoint(ir.Name(p.name) for p in function.parameters):
+        return False
+    (given,) = returned
+    nodes = list(ir.nodes(function.body))
+    fine: list[object] = []
+    for node in nodes:
+        match node:
+            case (
+                ir.Return(value=value)
+                | ir.Attribute(value=value, name="__name__" | "__qualname__" | "__module__")
+            ):
+                fine.append(value)
+            case ir.Assign(targets=targets, value=value) if not any(isinstance(t, ir.Name) for t in targets):
+                fine.append(value)
+            case ir.Comparison(left=left, rights=rights):
+                fine += [left, *rights]
+            case ir.Call(function=called, arguments=arguments) if _ends_with(called, _KEEPING):
+                fine += [argument.value for argument in arguments]
+    return nodes.count(given) == fine.count(given)
+
+
+# Builtins that ask what a class is, and methods of containers that keep it.
+_KEEPING = frozenset("issubclass isinstance repr str id hash append add setdefault".split())
+
+
+def _ends_with(callee: ir.Expr, names: frozenset[str]) -> bool:
+    return (
+        isinstance(callee, (ir.Name, ir.Attribute))
+        and getattr(callee, "id", getattr(callee, "name", "")) in names
+    )
+
+
+def _returned(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Expr]:
+    """What a function returns, on every path; what functions inside of it return does not count."""
+    for statement in body:
+        if isinstance(statement, ir.Return):
+            todo = [statement.value]
+            while todo:
+                value = todo.pop()
+                if isinstance(value, ir.Conditional):
+                    todo += [value.body, value.orelse]
+                else:
+                    yield value
+        for block in ir.blocks(statement):
+            yield from _returned(block)
 
 
 def _leaves_classes_alone(metaclass: Symbol) -> bool:

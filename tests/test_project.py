@@ -331,3 +331,107 @@ def test_stars_in_a_cycle_hide_no_name_whoever_is_asked_first(tmp_path: Path) ->
     for order in (("One", "Two"), ("Two", "One")):
         assert linked(tmp_path, files, "m.py", "Three").unknown
         assert [names(linked(tmp_path, files, "m.py", name))[1:] for name in order] == [["C"], ["C"]]
+
+
+REGISTRY = """
+from typing import final
+
+KNOWN = {}
+
+
+def keep(cls):
+    KNOWN[cls.__name__] = cls
+    return cls
+
+
+def named(name):
+    def enter(cls):
+        assert issubclass(cls, object)
+        if name in KNOWN:
+            raise ValueError(name)
+        KNOWN.setdefault(name, cls)
+        return cls
+
+    return enter
+
+
+def either(cls=None, *, name=""):
+    def enter(c):
+        KNOWN[name or c.__name__] = c
+        return c
+
+    return enter if cls is None else enter(cls)
+
+
+class Registry:
+    def __init__(self):
+        self.held = []
+
+    def add(self, cls):
+        self.held.append(cls)
+        return cls
+
+    @classmethod
+    def enter(cls, name):
+        def inner(policy):
+            KNOWN[name] = policy
+            return policy
+
+        return inner
+
+
+registry = Registry()
+
+
+def patched(cls):
+    cls.forward = None
+    return cls
+
+
+def wrapped(cls):
+    return type(cls.__name__, (cls,), {})
+
+
+def handed(cls):
+    somebody(cls)
+    return cls
+
+
+def configured(name):
+    def enter(cls):
+        return build(cls)
+
+    return enter
+
+
+def maker(name):
+    return somebody(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorator", "rebuilt"),
+    [
+        ("registry.keep", False),
+        ("registry.named('x')", False),
+        ("registry.either", False),
+        ("registry.either(name='x')", False),
+        ("registry.registry.add", False),
+        ("registry.Registry.enter('x')", False),
+        ("registry.final", False),
+        ("shared.add", False),
+        ("registry.named", True),  # gives a function
+        ("registry.patched", True),
+        ("registry.wrapped", True),
+        ("registry.handed", True),
+        ("registry.configured('x')", True),
+        ("registry.maker('x')", True),
+        ("unseen.decorator", True),
+    ],
+)
+def test_a_decorator_that_keeps_a_class_leaves_it_as_it_is(
+    tmp_path: Path, decorator: str, rebuilt: bool
+) -> None:
+    head = "import registry\nimport unseen\nfrom registry import registry as shared\n\n\n"
+    files = {"registry.py": REGISTRY, "p.py": f"{head}@{decorator}\nclass P: ...\n"}
+    assert linked(tmp_path, files, "p.py", "P").is_rebuilt is rebuilt

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import External, LinkedClass, Module, ModuleRef
+from policyfix.project import External, LinkedClass, Module
 from policyfix.record import record
 from policyfix.subjects.candidates import is_listed
 from policyfix.subjects.policy import PolicyClass, policy_of
@@ -412,12 +412,8 @@ def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
     """The classes in a module-level dict."""
     if not isinstance(expr, ir.Name):
         return ()
-    found = module.facts.lookup(expr.id)
-    if isinstance(found, ir.Imported) and found.attribute is not None:
-        owner = module.project.imported(ir.Imported("", found.module, found.level), module)
-        path = module.project.imported_file(found, module)
-        holder = owner.module if isinstance(owner, ModuleRef) else path and module.project.module(path)
-        return _table(ir.Name(found.attribute), holder) if isinstance(holder, Module) else ()
+    assigned = module.assigned(expr.id)
+    found, module = (None, module) if assigned is None else assigned
     if not isinstance(found, ir.Mapping):
         return ()
     symbols = [module.resolve(value) for value in found.values]
