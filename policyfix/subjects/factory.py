@@ -22,6 +22,7 @@ class Build:
     call: ir.Call
     classes: tuple[LinkedClass, ...]
     config: ir.Expr
+    whole: ir.Expr  # what the config is a part of, `cfg` for a local name of `cfg.agent`; else the config
 
 
 @dataclass(eq=False)
@@ -66,23 +67,17 @@ class Factory:
         return config.id
 
     def drops(self, build: Build) -> tuple[str, ...]:
-        """The contract's parameters that a build does not pass, where the config is passed in no other way:
-        whole, or as keywords that are made from it."""
-        if self._passes_config(build) or any(
-            self._passes_config(other) for other in self.builds if other.call.function == build.call.function
-        ):
+        """The contract's parameters that a build does not pass, where neither it nor one that it is the
+        fallback of may pass them in another way: with the config as a whole, or in keywords that are not all
+        known."""
+        if any(self._may_pass_all(b) for b in self.builds if b.call.function == build.call.function):
             return ()
         if self._says_nothing_of_them(build):
             return ()
         given = self._by_position(build) | self._set_later
         for argument in build.call.arguments:
-            if argument.star == "*":
-                return ()
-            if argument.star == "**":
-                known = self._keys(argument.value)
-                if known is None:
-                    return ()
-                given |= known
+            if argument.star:
+                given |= self._keys(argument.value) or set()
             elif argument.keyword is not None:
                 given.add(argument.keyword)
         names = self.contract.parameter_names
@@ -122,10 +117,17 @@ class Factory:
             names.update(taken[:count])
         return names
 
-    def _passes_config(self, build: Build) -> bool:
-        """Whether the config itself goes into the call."""
+    def _may_pass_all(self, build: Build) -> bool:
+        """Whether the config itself, or what it is a part of, goes into the call, as it is or in a dict; or
+        positional arguments or keywords that are not all known."""
         given = [argument.value for argument in build.call.arguments]
-        return any(_holds(v, build.config) for v in (*given, *_spread(build.call, self.function)))
+        if any(a.star == "*" or (a.star and self._keys(a.value) is None) for a in build.call.arguments):
+            return True
+        return any(
+            _holds(value, config)
+            for value in (*given, *_spread(build.call, self.function))
+            for config in (build.config, build.whole)
+        )
 
     def _says_nothing_of_them(self, build: Build) -> bool:
         """Whether the config is a dataclass that has none of the contract's parameters."""
@@ -179,8 +181,8 @@ def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:
     names = [a.value for a in call.arguments if a.star == "**" and isinstance(a.value, ir.Name)]
     for node in function.nodes if names else ():
         match node:
-            case ir.Assign(targets=(target,), value=ir.Mapping(values=values)) if target in names:
-                yield from values
+            case ir.Assign(targets=(ir.Name() as target,), value=value) if target in names:
+                yield from value.values if isinstance(value, ir.Mapping) else (value,)
             case ir.Assign(targets=(ir.Subscript(value=owner),), value=value) if owner in names:
                 yield value
 
@@ -206,8 +208,8 @@ def _holds(expr: ir.Expr, config: ir.Expr) -> bool:
     match expr:
         case ir.Attribute(value=value) | ir.Subscript(value=value) if value == config:
             return False
-        case ir.Call(function=ir.Attribute(value=value, name="get"), arguments=arguments) if value == config:
-            return any(_holds(a.value, config) for a in arguments)
+        case ir.Call(function=ir.Attribute(value=value, name=name), arguments=arguments) if value == config:
+            return name not in ("get", "pop") or any(_holds(a.value, config) for a in arguments)
         case _:
             parts = [getattr(expr, name) for name in getattr(expr, "__dataclass_fields__", ())]
             return any(_holds_in(part, config) for part in parts)
@@ -239,6 +241,19 @@ def _is_path(expr: ir.Expr) -> bool:
     return isinstance(ir.head(expr), ir.Name)
 
 
+def _part_of(expr: ir.Expr) -> ir.Expr | None:
+    """What `cfg.agent`, `cfg["agent"]` and `cfg.get("agent")` are a part of."""
+    match expr:
+        case ir.Attribute(value=ir.Name() as value):
+            return value
+        case ir.Subscript(value=ir.Name() as value, items=(ir.Literal(value=str()),)):
+            return value
+        case ir.Call(function=ir.Attribute(value=ir.Name() as value, name="get"), arguments=(_, *_)):
+            return value
+        case _:
+            return None
+
+
 # ------------------------------------------------------------------------------- what is built
 
 
@@ -252,7 +267,7 @@ def factories(module: Module, contract: Contract) -> Iterator[Factory]:
 
 
 def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> Iterator[Build]:
-    given = {ir.Name(p.name) for p in function.parameters}
+    given: set[ir.Expr] = {ir.Name(p.name) for p in function.parameters}
     assigned: dict[str, list[ir.Expr]] = {}
     for statement in function.nodes:
         if isinstance(statement, ir.Assign):
@@ -260,13 +275,27 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
                 if isinstance(target, ir.Name):
                     assigned.setdefault(target.id, []).append(statement.value)
     given |= {ir.Name(name) for name, values in assigned.items() if _is_loaded(values, module)}
+    # Local names of a part of a config: `opponent = cfg.opponent`.
+    wholes: dict[ir.Expr, ir.Expr] = {
+        ir.Name(name): head
+        for name, values in assigned.items()
+        if len(values) == 1 and (head := _part_of(values[0])) in given
+    }
+    given |= wholes.keys()
     choices = dict(_choices(function.body, given, assigned))
     chosen: list[Build] = []  # by nothing but a test
     for node in function.nodes:
         if not isinstance(node, ir.Call) or _is_method(node.function, given, assigned):
             continue
         given_here = (*_options(node, contract), *_spread(node, function))
-        read = [c for v in given_here for c in _configs(_told(v, assigned)) if _is_config(c, given)]
+        around = {
+            ir.head(_told(a.value, assigned))
+            for i, a in enumerate(node.arguments)
+            if _is_environment(i, a, contract)
+        }  # what holds the environment is no config
+        told = (_told(value, assigned) for value in given_here)
+        read = [c for v in told for c in _configs(v) if _is_config(c, given)]
+        read = [c for c in read if not around & {c, wholes.get(c)}]
         choice = choices.get(node.function if node.function in choices else node)
         is_told = read or choice is not None
         if _is_named(node.function, assigned) and (not is_told or _is_function(node.function, module)):
@@ -277,16 +306,16 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         chosen_by = tuple(_told(expr, assigned) for expr in selected_by)
         read = [*(c for c in _configs(chosen_by) if _is_config(c, given)), *read]
         if read:
-            yield Build(node, classes, read[0])
+            yield Build(node, classes, read[0], wholes.get(read[0], read[0]))
         elif choice is not None and choice not in [a.value for a in node.arguments]:
-            chosen.append(Build(node, classes, choice))
+            chosen.append(Build(node, classes, choice, wholes.get(choice, choice)))
     if len({cls for build in chosen for cls in build.classes}) > 1:
         yield from chosen
 
 
 def _choices(
     body: tuple[ir.Stmt, ...],
-    given: set[ir.Name],
+    given: set[ir.Expr],
     assigned: Mapping[str, list[ir.Expr]],
     config: ir.Expr | None = None,
 ) -> Iterator[tuple[ir.Expr, ir.Expr]]:
@@ -308,7 +337,7 @@ def _choices(
             yield from ((chosen, config) for chosen in (*calls, *targets))
 
 
-def _read(test: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list[ir.Expr]]) -> Iterator[ir.Expr]:
+def _read(test: ir.Expr, given: set[ir.Expr], assigned: Mapping[str, list[ir.Expr]]) -> Iterator[ir.Expr]:
     """The configs whose entries a test asks for."""
     names = (node for node in ir.nodes(test) if isinstance(node, ir.Name))
     entries = (*_configs(test), *_configs(tuple(_told(name, assigned) for name in names)))
@@ -338,22 +367,26 @@ def _told(expr: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> ir.Expr:
 
 
 def _options(call: ir.Call, contract: Contract) -> Iterator[ir.Expr]:
-    """What a call gives besides the environment, which comes first or under its own name."""
-    environment = dict(contract.environment).get("parameter")
-    for position, argument in enumerate(call.arguments):
-        by_position = position == 0 and argument.keyword is None and not argument.star
-        by_name = environment is not None and (argument.keyword or "").startswith(environment)
-        if not (environment is not None and by_position) and not by_name:
-            yield argument.value
+    """What a call gives besides the environment."""
+    return (a.value for i, a in enumerate(call.arguments) if not _is_environment(i, a, contract))
 
 
-def _is_config(expr: ir.Expr, given: set[ir.Name]) -> bool:
+def _is_environment(position: int, argument: ir.Argument, contract: Contract) -> bool:
+    """Whether an argument is the environment, which comes first or under its own name."""
+    name = dict(contract.environment).get("parameter")
+    if name is None:
+        return False
+    by_position = position == 0 and argument.keyword is None and not argument.star
+    return by_position or (argument.keyword or "").startswith(name)
+
+
+def _is_config(expr: ir.Expr, given: set[ir.Expr]) -> bool:
     """Whether somebody else brings a value: a parameter that is read, or an attribute of self."""
     is_own = isinstance(expr, ir.Attribute) and expr.value == ir.Name("self")
     return ir.head(expr) in given and (isinstance(expr, ir.Name) or is_own)
 
 
-def _is_method(callee: ir.Expr, given: set[ir.Name], assigned: Mapping[str, list[ir.Expr]]) -> bool:
+def _is_method(callee: ir.Expr, given: set[ir.Expr], assigned: Mapping[str, list[ir.Expr]]) -> bool:
     """Whether what is called belongs to a parameter, to a local name or to what a call gave: no class."""
     if not isinstance(callee, ir.Attribute) or callee.name == "get":
         return False
@@ -414,9 +447,14 @@ def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
         return ()
     assigned = module.assigned(expr.id)
     found, module = (None, module) if assigned is None else assigned
-    if not isinstance(found, ir.Mapping):
-        return ()
-    symbols = [module.resolve(value) for value in found.values]
+    match found:
+        case ir.Mapping(values=values):
+            pass
+        case ir.Call(function=ir.Name(id="dict"), arguments=arguments):
+            values = tuple(argument.value for argument in arguments)
+        case _:
+            return ()
+    symbols = [module.resolve(value) for value in values]
     return (
         tuple(s for s in symbols if isinstance(s, LinkedClass))
         if all(isinstance(s, LinkedClass) for s in symbols)

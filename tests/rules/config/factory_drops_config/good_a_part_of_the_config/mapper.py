@@ -1,0 +1,3 @@
+from agents import Fast, Slow
+
+agent_classes = dict(fast=Fast, slow=Slow)
