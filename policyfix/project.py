@@ -53,6 +53,13 @@ class FunctionRef:
 
 
 @record()
+class Constant:
+    """What a module spells out under a name: a number, a tuple of keys, a table."""
+
+    value: ir.Expr
+
+
+@record()
 class Unresolved:
     """A name whose meaning is not known."""
 
@@ -164,7 +171,7 @@ class Module:
                 symbol = self.project.guarded(("star", self.path, name), lambda: self._from_stars(name))
                 return External(name) if symbol is UNRESOLVED and name in _BUILTINS else symbol
             case _:
-                return UNRESOLVED
+                return Constant(found) if ir.is_spelt_out(found) else UNRESOLVED
 
     def _from_stars(self, name: str) -> Symbol:
         for star in self.facts.imports:
@@ -289,7 +296,7 @@ class LinkedClass:
         )
 
 
-Symbol = LinkedClass | FunctionRef | ModuleRef | External | Unresolved
+Symbol = LinkedClass | FunctionRef | ModuleRef | Constant | External | Unresolved
 
 
 # Decorators that say something of a class, and change nothing in it.

@@ -567,6 +567,18 @@ def test_what_a_dataclass_is_built_with_comes_before_its_defaults(made: str, hel
     assert [v.op if isinstance(v, Term) else str(v.value) for v in trace.returned.items] == held
 
 
+@pytest.mark.parametrize("maker", ["Kept", "Sub", "Kept(1)", "type(Kept(1))"])
+def test_a_class_method_is_given_the_class_however_it_is_reached(maker: str) -> None:
+    head = (
+        "from dataclasses import dataclass\n@dataclass\nclass Kept:\n    h: object\n    @classmethod\n"
+        "    def of(cls, h):\n        return cls(h)\nclass Sub(Kept): ...\n"
+    )
+    trace = run(f"return {maker}.of(x).h", head=head)
+    assert isinstance(trace.returned, Term)
+    assert trace.returned.op == "x"
+    assert not trace.of(Escape)
+
+
 @pytest.mark.parametrize(
     ("options", "known"),
     [

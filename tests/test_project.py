@@ -10,8 +10,9 @@ from one_file import module_of
 
 from policyfix import contract
 from policyfix.engine import check
+from policyfix.facts import ir
 from policyfix.facts.lower import extract
-from policyfix.project import External, LinkedClass, Project
+from policyfix.project import Constant, External, LinkedClass, Project
 
 
 def project(root: Path, files: dict[str, str]) -> Project:
@@ -94,6 +95,27 @@ def test_a_base_is_found_however_it_is_imported(tmp_path: Path, spelling: str) -
     assert names(cls) == ["A", "Base", "torch.nn.Module"]
     assert cls.is_module
     assert not cls.unknown
+
+
+@pytest.mark.parametrize(
+    ("source", "known"),
+    [
+        ("from lib import SIDE", True),
+        ("from lib import *", True),
+        ("from lib.sizes import WIDTH as SIDE", True),
+        ("import lib.sizes\nSIDE = lib.sizes.SIDE", True),
+        ("from lib.sizes import MADE as SIDE", False),
+        ("from lib.sizes import LEFT as SIDE", False),
+        ("from lib.sizes import EMPTY as SIDE", False),
+        ("from nowhere import SIDE", False),
+    ],
+)
+def test_a_constant_is_known_wherever_it_is_spelt_out(tmp_path: Path, source: str, known: bool) -> None:
+    sizes = "SIDE, (WIDTH, _) = 11, (11, 3)\nMADE = max(11, 3)\nLEFT, RIGHT = divmod(34, 3)\nEMPTY = []\n"
+    files = {"lib/__init__.py": "from .sizes import SIDE\n", "lib/sizes.py": sizes, "m.py": source + "\n"}
+    module = project(tmp_path, files).module(tmp_path / "m.py")
+    assert module is not None
+    assert (module.member("SIDE") == Constant(ir.Literal(11))) is known
 
 
 @pytest.mark.parametrize(

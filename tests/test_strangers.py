@@ -39,11 +39,9 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "deniz": {
         ("PF503", "shorebirds/curlew.py::Curlew"),
-        ("PF513", "shorebirds/curlew.py::Curlew"),
     },
     "elif": {
         ("PF211", "kelp/agents/whelk.py::Whelk"),
-        ("PF405", "kelp/agents/urchin.py::Urchin"),
         ("PF603", "kelp/training/segments.py::SegmentTrainer"),
         ("PF604", "kelp/training/segments.py::SegmentTrainer"),
     },

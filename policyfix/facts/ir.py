@@ -390,6 +390,12 @@ _PARTS = {
 }
 
 
+def is_spelt_out(expr: Expr) -> bool:
+    """Whether an expression is a literal, or a display of literals that is not there to be filled."""
+    empty = expr in (Mapping((), ()), Sequence("list", ()), Sequence("set", ()))
+    return not empty and all(isinstance(part, (Literal, Sequence, Mapping)) for part in nodes(expr))
+
+
 def head(expr: Expr) -> Expr:
     """`x` of `x.y.z`."""
     while isinstance(expr, Attribute):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -82,8 +82,8 @@ class _Lowering:
             case ir.Import(names=names):
                 members.imports.extend(names)
             case ir.Assign(targets=targets, value=value):
-                members.assigned.extend((t.id, value) for t in targets if isinstance(t, ir.Name))
                 for target in targets:
+                    members.assigned.extend(_named(target, value))
                     match target:
                         case ir.Attribute(value=ir.Name(id=owner), name=name):
                             members.patched.append((owner, name))
@@ -532,6 +532,16 @@ _SYMBOLS: dict[type[ast.AST], str] = {
     ast.In: "in",
     ast.NotIn: "not in",
 }
+
+
+def _named(target: ir.Expr, value: ir.Expr) -> Iterator[tuple[str, ir.Expr]]:
+    """The names that an assignment binds, each with its value: `WIDTH, HEIGHT = 11, 11` too."""
+    match target, value:
+        case ir.Name(id=name), _:
+            yield name, value
+        case ir.Sequence(items=targets), ir.Sequence(items=values) if len(targets) == len(values):
+            for part, piece in zip(targets, values, strict=True):
+                yield from _named(part, piece)
 
 
 def _loops(node: ast.stmt) -> bool:

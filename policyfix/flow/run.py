@@ -19,7 +19,7 @@ from policyfix.flow.calls import PURE_PACKAGES, Calls, with_fields
 from policyfix.flow.containers import is_named_tuple
 from policyfix.flow.machine import Frame, State
 from policyfix.heap import either_of, joined
-from policyfix.project import External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
+from policyfix.project import Constant, External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
 from policyfix.trace import Branch, Compared, Escape, NetCall, Place, Rebound, Returned, Trace
 from policyfix.values import (
     MAX_ALTERNATIVES,
@@ -675,7 +675,7 @@ class Run(Calls):
         """What a class body spells out under a name: a number, a tuple of keys, a table."""
         for base in cls.linked:
             for key, value in reversed(base.facts.attributes):
-                if key == name and _is_spelt_out(value):
+                if key == name and ir.is_spelt_out(value):
                     return self._eval(value)
         return None
 
@@ -683,11 +683,17 @@ class Run(Calls):
         if isinstance(symbol, LinkedClass):
             found = symbol.find(name)
             if found is not None:
-                return Ref(FunctionRef(found[0], found[1].module))
+                function, owner = found
+                if any(self._decorator(d, owner.module) == "classmethod" for d in function.decorators):
+                    return Bound(function, owner, Ref(symbol))
+                return Ref(FunctionRef(function, owner.module))
             table = self._class_constant(symbol, name)
             if table is not None and not isinstance(table, Const):  # single values are there to be set
                 return table
         member = self._frame.module.part(symbol, name)
+        if isinstance(member, Constant):
+            table = self._eval(member.value)
+            return UNKNOWN if isinstance(table, Const) else table
         return UNKNOWN if isinstance(member, Unresolved) else Ref(member)
 
     def _index(self, items: tuple[ir.Expr, ...]) -> Value:
@@ -774,10 +780,10 @@ class Run(Calls):
             return UNKNOWN
         local = frame.symbols.get(name)
         symbol = local if local is not None else frame.module.member(name)
+        if isinstance(symbol, Constant):
+            return self._eval(symbol.value)
         if isinstance(symbol, Unresolved):
             found = frame.module.facts.lookup(name)
-            if isinstance(found, _DISPLAYS) and _is_spelt_out(found):
-                return self._eval(found)
             if isinstance(found, ir.Call):  # `logger = logging.getLogger(...)`
                 made = frame.module.resolve(found.function)
                 if isinstance(made, External) and made.name.partition(".")[0] in PURE_PACKAGES:
@@ -1096,9 +1102,6 @@ class Run(Calls):
         return UNKNOWN
 
 
-_DISPLAYS = (ir.Literal, ir.Sequence, ir.Mapping)
-
-
 def _container(cls: LinkedClass, name: str) -> ir.Expr | None:
     """What a field of a dataclass starts as, where it says `field(default_factory=dict)`: `dict()`."""
     declared = next(
@@ -1109,12 +1112,6 @@ def _container(cls: LinkedClass, name: str) -> ir.Expr | None:
     made = next((a.value for a in declared.arguments if a.keyword in ("default_factory", "factory")), None)
     is_plain = made in (ir.Name("dict"), ir.Name("list"))
     return ir.Call(made, (), declared.span) if made is not None and is_plain else None
-
-
-def _is_spelt_out(node: ir.Expr) -> bool:
-    """Whether an expression is a literal, or a display of literals that is not there to be filled."""
-    empty = node in (ir.Mapping((), ()), ir.Sequence("list", ()), ir.Sequence("set", ()))
-    return not empty and all(isinstance(part, _DISPLAYS) for part in ir.nodes(node))
 
 
 def _is_bool(value: Value) -> bool:
