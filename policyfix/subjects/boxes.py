@@ -53,14 +53,28 @@ def box_writes(policy: PolicyClass) -> Iterator[BoxWrite]:
             if write.how == "subscript" and isinstance(write.mask, Group):
                 yield BoxWrite(write.place, write.target, write.mask, write.value, None, write.names)
             elif write.operation.removesuffix("_") in _SCATTERING and len(write.arguments) > 1:
-                dim, index, *rest = write.arguments
-                value = rest[0] if rest else index
-                yield BoxWrite(write.place, write.target, index, value, dim, write.names)
+                yield _scattered(write.operation, write.place, write.target, write.arguments, write.names)
     for term in policy.forward_terms:
-        if term.op.removeprefix("torch.") in _SCATTERING and len(term.args) > 2:
+        operation = term.op.removeprefix("torch.")
+        if operation in _SCATTERING and len(term.args) > 2:
             place = policy.made(term)
             if place is not None:
-                yield BoxWrite(place, term.args[0], term.args[2], term.args[-1])
+                yield _scattered(operation, place, term.args[0], term.args[1:], None)
+
+
+def _scattered(
+    operation: str,
+    place: Place,
+    box: Value,
+    arguments: tuple[Value, ...],
+    names: Mapping[str, Value] | None,
+) -> BoxWrite:
+    """A write by a method, given the indices and the values, or a dimension, the index along it and
+    the values."""
+    if operation.startswith("index_put"):
+        return BoxWrite(place, box, arguments[0], arguments[1], None, names)
+    dim, index, *rest = arguments
+    return BoxWrite(place, box, index, rest[0] if rest else index, dim, names)
 
 
 def unchecked(policy: PolicyClass) -> Iterator[tuple[BoxWrite, tuple[str, ...]]]:
@@ -155,16 +169,26 @@ def _quantity(term: Term, key: str) -> str | None:
         return "attributes"
     if column == 0:
         return "coordinates"
-    high = term.op in (">>", "//") and term.args[-1] in (Const(4), Const(NIBBLE))
-    low = term.op in ("&", "%") and term.args[-1] in (Const(NIBBLE - 1), Const(NIBBLE))
+    by = positional(term.args)[-1:]
+    high = _is_one_of(term, _HIGH) and by in ((Const(4),), (Const(NIBBLE),))
+    low = _is_one_of(term, _LOW) and by in ((Const(NIBBLE - 1),), (Const(NIBBLE),))
     bits = [part for part in walk(term, _is_bits) if isinstance(part, Term)]
     if not (high or low) or not any(_column(part, key) == 0 for part in bits):
         return None
-    return "rows" if any(part.op in (">>", "//") for part in bits) else "columns"
+    return "rows" if any(_is_one_of(part, _HIGH) for part in bits) else "columns"
+
+
+# How the halves of a byte are taken.
+_HIGH = frozenset(">> // bitwise_right_shift floor_divide div".split())
+_LOW = frozenset("& % bitwise_and remainder fmod".split())
+
+
+def _is_one_of(term: Term, operations: frozenset[str]) -> bool:
+    return term.op.removeprefix("torch.") in operations
 
 
 def _is_bits(term: Term) -> bool:
-    return term.op in _ARITHMETIC and term.op != "index"
+    return (term.op in _ARITHMETIC and term.op != "index") or _is_one_of(term, _HIGH | _LOW)
 
 
 def _column(term: Term, key: str) -> int | None:
