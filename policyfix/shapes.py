@@ -91,7 +91,8 @@ _KEEPING = frozenset(
     "exp log log_softmax softmax sigmoid tanh relu elu gelu silu leaky_relu abs neg sqrt square clamp "
     "clamp_min clamp_max masked_fill nan_to_num logsigmoid dropout layer_norm normalize zeros_like ones_like "
     "full_like empty_like rand_like randn_like cumsum round floor requires_grad_ data real isinf isnan "
-    "logical_not .values .indices".split()
+    "logical_not .values .indices index_put index_add index_copy index_fill scatter scatter_add "
+    "scatter_reduce masked_scatter".split()
 )
 _SAME_TENSORDICT = frozenset(
     "clone copy to select exclude detach contiguous cpu cuda flatten_keys unflatten_keys".split()

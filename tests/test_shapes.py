@@ -89,6 +89,8 @@ def run(body: str) -> Run:
         ("action.flatten(0, 1)[:, 0]", "[B*T, ...]"),
         ("torch.zeros(B, T, 7) * torch.zeros(T, 1)", "[B, T, 7]"),
         ("torch.zeros(B, 7).log_softmax(-1).gather(-1, torch.zeros(B, 1))", "[B, 1]"),
+        ("torch.zeros(B, 7).index_put((torch.arange(B), action), torch.ones(T))", "[B, 7]"),
+        ("torch.zeros(B, 7).scatter_add(1, torch.zeros(B, T), torch.ones(B, T))", "[B, 7]"),
         ("torch.multinomial(torch.zeros(B, 7), num_samples=1)", "[B, 1]"),
         ("torch.distributions.Categorical(logits=torch.zeros(B, 7)).log_prob(torch.zeros(B))", "[B]"),
         ("einops.rearrange(torch.zeros(B, T, 7), 'b t c -> (b t) c')", "[B*T, 7]"),

@@ -14,20 +14,10 @@ corpus = script("benchmarks/corpus.py")
 REPOSITORIES = [repository for labels in sorted(TREES.glob("*.yaml")) for repository in corpus.read(labels)]
 # What is asked for and not seen, with the reason.
 KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
-    "aiko": {
-        ("PF506", "tokenppo/wide.py::WideAgent"),
-    },
-    "bjorn": {
-        ("PF108", "pf/solo.py::Solo"),
-        ("PF211", "pf/pols.py::Zero"),
-    },
     "bruno": {
         ("PF210", "agents/old_attn.py::OldAttn"),
     },
     "carla": {
-        ("PF209", "gridappo/model/tuned.py::TunedActorCritic"),
-        ("PF304", "gridappo/model/tuned.py::TunedActorCritic"),
-        ("PF503", "gridappo/model/legacy.py::LegacyActorCritic"),
         ("PF601", "gridappo/algo/learner.py::Learner"),
         ("PF604", "gridappo/algo/learner.py::Learner"),
     },

@@ -50,6 +50,8 @@ PURE_PACKAGES = frozenset(
     "torch einops numpy np math logging warnings typing copy itertools functools operator gymnasium "
     "gym collections dataclasses time os re jaxtyping torchvision".split()
 )
+# Packages and builtins that may be given a TensorDict and write nothing into it.
+_ONLY_ASKING = frozenset("torch einops len isinstance print repr str id".split())
 # Functions that are read as the methods of the same name.
 _AS_METHODS = frozenset("torch.detach torch.unbind torch.chunk torch.split".split())
 # Methods of a dict that change nothing.
@@ -183,7 +185,7 @@ class Calls(Containers, ABC):
         for target in overwritten:
             rest = [*positional[1:], *named] if target in positional else [*positional, *named]
             self._overwrite(target, UNKNOWN, "method", span, operation=short, arguments=rest)
-        if any(is_tensordict(a) for a in arguments) and package not in ("torch", "einops"):
+        if any(is_tensordict(a) for a in arguments) and package not in _ONLY_ASKING:
             self._escape([a for a in arguments if is_tensordict(a)], span)
         result = self._told(self.term(name, *positional, *named))
         if self._no_grad:

@@ -9,7 +9,20 @@ from policyfix.flow.run import Run
 from policyfix.heap import Heap
 from policyfix.record import record
 from policyfix.trace import Branch, CoreCall, Escape, KeyWrite, Store, Trace
-from policyfix.values import NONE, Const, Term, Thing, Unknown, Value, key_of, state_part, states_of, walk
+from policyfix.values import (
+    NONE,
+    Const,
+    Term,
+    Thing,
+    Unknown,
+    Value,
+    key_of,
+    parts,
+    reach,
+    state_part,
+    states_of,
+    walk,
+)
 
 Way = tuple[str, ...]  # the attributes that lead from the instance to one of its own, or of what it holds
 Ways = tuple[Way, ...]
@@ -64,6 +77,12 @@ class Configured:
     construction: Trace
     trace: Trace
     terms: tuple[Term, ...]
+
+    @property
+    def held(self) -> Iterator[Value]:
+        """What the instance holds when it is built, at any depth: not what was replaced meanwhile."""
+        heap = self.construction.heap
+        return reach(self.instance, lambda v: heap.of(v).values() if isinstance(v, Thing) else parts(v))
 
     def notices(self, value: Term) -> bool:
         """Whether a value that the constructor was given is looked at, kept or handed on at all. A dict that

@@ -35,6 +35,7 @@ _PASSING = _LAYING_OUT | frozenset(
     "index to float clone torch.flatten torch.reshape torch.squeeze torch.unsqueeze torch.transpose "
     "torch.permute einops.rearrange torch.nn.functional.dropout torch.clone".split()
 )
+_CASTING = _LAYING_OUT | frozenset("index long int float half to".split())
 _PRODUCTS = frozenset(
     "* @ mul matmul bmm mm torch.mul torch.matmul torch.bmm torch.mm torch.baddbmm torch.einsum "
     "torch.nn.functional.scaled_dot_product_attention torch.nn.functional.linear".split()
@@ -145,12 +146,27 @@ def _projects(follower: Term, layer: Term, users: Mapping[Value, list[Term]]) ->
         seen.add(value)
         for user in users.get(value, ()):
             if user.op in _PRODUCTS or user.op in _SUMS:
-                others = [a for arg in user.args for a in _flat(arg) if a not in seen and depends_on_input(a)]
+                others = [
+                    a
+                    for arg in user.args
+                    for a in _flat(arg)
+                    if a not in seen and depends_on_input(a) and not is_mask(a)
+                ]
                 if any(user.op in _PRODUCTS or layer not in set(walk(other)) for other in others):
                     return True
             elif user not in seen and user.op not in _LIKE and _passes(user, value):
                 todo.append(user)
     return False
+
+
+def is_mask(value: Value) -> bool:
+    """Whether a value is made of comparisons, and of nothing but them: 0 or 1."""
+    while isinstance(value, Term) and value.op in _CASTING:
+        value = value.args[0]
+    if not isinstance(value, Term):
+        return False
+    joined = value.op in ("&", "|", "~", "torch.logical_and", "torch.logical_or", "torch.logical_not")
+    return value.op.startswith("compare") or (joined and all(map(is_mask, value.args)))
 
 
 def _reads_shape(user: Term, value: Value) -> bool:

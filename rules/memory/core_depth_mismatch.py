@@ -82,7 +82,7 @@ class CoreDepthMismatch(Rule[PolicyClass | AgentConfig]):
         built = policy.configured({option: _GIVEN})
         if built is None or policy.is_open or policy.sets_later(option):
             return
-        found = _depths(built.terms)
+        found = _depths(built.held)
         if len(found) == 1 and (depth := found.pop()) is not None and not _notices(built):
             layers = "1 layer" if depth == 1 else f"{depth} layers"
             yield self.finding(
@@ -104,9 +104,11 @@ def _notices(built: Configured) -> bool:
     return any(part is _GIVEN for value in seen for part in walk(value, lambda _: False))
 
 
-def _depths(cores: Iterable[Term]) -> set[int | None]:
-    """The numbers of layers of cores; None among them where one is not a number of the source."""
-    return {_depth(core) for core in cores if core.op.removeprefix("new:") in SEQUENCE_CORES}
+def _depths(values: Iterable[Value]) -> set[int | None]:
+    """The numbers of layers of the cores among values; None among them where one is not a number of the
+    source."""
+    terms = (value for value in values if isinstance(value, Term))
+    return {_depth(term) for term in terms if term.op.removeprefix("new:") in SEQUENCE_CORES}
 
 
 def _depth(core: Term) -> int | None:

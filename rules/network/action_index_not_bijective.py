@@ -182,9 +182,12 @@ def _plain(value: Value) -> Value:
 
 
 def _lookup(value: Value) -> tuple[Value, Value] | None:
-    """(table, index) of `table[index]`, `table.index_select(0, index)` and `table.gather(0, index)`."""
+    """(table, index) of `table[index]`, `table.index_select(0, index)` and `table.gather(0, index)`, and of
+    `torch.take(table, index)`."""
     match value:
         case Term(op="index", args=(table, index)) if _column(value) is None:
+            return _plain(table), index
+        case Term(op="take" | "torch.take", args=(table, index)):
             return _plain(table), index
         case Term(
             op="index_select" | "gather" | "torch.index_select" | "torch.gather", args=(table, _, index)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.network import depends_on_input
+from policyfix.subjects.network import depends_on_input, is_mask
 from policyfix.trace import InPlace, Place
 from policyfix.values import VIEWS, Const, Group, Term, Value, options
 
@@ -89,20 +89,11 @@ def _is_masked(value: Term, shifted: bool) -> bool:
             moved = isinstance(kept, Term) and kept.op == "+" and any(isinstance(a, Const) for a in kept.args)
             return depends_on_input(mask) and _is_zero(other) and (shifted or not moved)
         case Term(op="*" | "mul" | "torch.mul", args=(left, right)):
-            kept, mask = (right, left) if _is_mask(left) else (left, right)
+            kept, mask = (right, left) if is_mask(left) else (left, right)
             moved = isinstance(kept, Term) and kept.op == "+" and any(isinstance(a, Const) for a in kept.args)
-            return _is_mask(mask) and depends_on_input(mask) and (shifted or not moved)
+            return is_mask(mask) and depends_on_input(mask) and (shifted or not moved)
         case _:
             return False
-
-
-def _is_mask(value: Value) -> bool:
-    """Whether a value is made of comparisons, and of nothing but them: 0 or 1."""
-    value = _unconverted(value) if isinstance(value, Term) else value
-    if not isinstance(value, Term):
-        return False
-    joined = value.op in ("&", "|", "~", "torch.logical_and", "torch.logical_or", "torch.logical_not")
-    return value.op.startswith("compare") or (joined and all(map(_is_mask, value.args)))
 
 
 def _is_zero(value: Value) -> bool:

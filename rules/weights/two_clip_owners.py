@@ -79,7 +79,7 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
             if owner(clamp.target) is not built.instance:
                 continue
             others = [c for c in certain if isinstance(owner(c.target), Thing) and c.place != clamp.place]
-            inner = [c for c in others if owner(c.target) is not built.instance or _is_over_all(c, clamp)]
+            inner = [c for c in others if owner(c.target) is not built.instance or _covers(clamp, c)]
             if any(_differ(c, clamp) for c in inner):
                 yield self.finding(
                     clamp.place,
@@ -89,14 +89,16 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
                 return
 
 
-def _is_over_all(one: Clamp, other: Clamp) -> bool:
-    """Whether two clamps go over all parameters of the instance."""
-    return all(
-        any(
-            isinstance(part, Term) and part.op in ("parameters", "module.parameters")
-            for part in walk(c.target)
-        )
-        for c in (one, other)
+def _covers(one: Clamp, other: Clamp) -> bool:
+    """Whether a clamp goes over all parameters of the instance, and another over all as well, or over a kind
+    of its layers before that: one that narrows a kind afterwards is an exception made on purpose."""
+    return _is_over_all(one) and (_is_over_all(other) or other.write.order < one.write.order)
+
+
+def _is_over_all(clamp: Clamp) -> bool:
+    return any(
+        isinstance(part, Term) and part.op in ("parameters", "module.parameters")
+        for part in walk(clamp.target)
     )
 
 
