@@ -47,7 +47,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "hal": {
         ("PF206", "mesh/torch_agents/stoat.py::Stoat"),
-        ("PF209", "configs/agent/stoat.yaml::*"),
         ("PF304", "mesh/agent.py::LegacyAgent"),
         ("PF604", "mesh/rl/experience.py::Experience"),
     },

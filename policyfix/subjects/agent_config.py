@@ -137,15 +137,12 @@ class AgentConfig:
 
     @cached_property
     def twin(self) -> LinkedClass | None:
-        """The class that is built under the config's name: a table holds it as `"fast": Fast`, or as
-        `"fast": FastAgent`."""
+        """The class that is built under the config's name: a table holds it as `"fast": Fast`, `fast=Fast` or
+        `"fast": FastAgent`, or a decorator registers it, `@register("fast")`."""
         stem = Path(self.path).stem
         called = "".join(word.title() for word in re.split(r"[_-]", stem))
         for name in (called, f"{called}Agent", f"{called}Policy"):
-            row = rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % tuple(
-                re.escape(word).encode() for word in (stem, name)
-            )
-            if self.project.texts.say(row, name.encode()):
+            if self.project.texts.say(_row(stem.encode(), name.encode()), name.encode()):
                 found = self.project.classes_called(name)
                 return found[0] if len(found) == 1 else None
         return None
@@ -173,6 +170,18 @@ class AgentConfig:
                 reached.add(name)
                 todo += [source.name for source in self.components[name].sources]
         return tuple(c for c in self.components.values() if c.name not in reached)
+
+
+def _row(stem: bytes, name: bytes) -> bytes:
+    """A pattern of the places where a name in configs is given a class."""
+    stem, name = re.escape(stem), re.escape(name)
+    return b"|".join(
+        (
+            rb"""["'](?:[\w-]+[/.])*%s["']\s*:\s*(?:\w+\.)*%s\b""" % (stem, name),
+            rb"""[(,\s]%s=(?:\w+\.)*%s\s*[,)]""" % (stem, name),
+            rb"""@[\w.]+\(["']%s["'].*\s+class %s\b""" % (stem, name),
+        )
+    )
 
 
 def agent_configs(project: Project, path: Path, text: str, contract: Contract) -> Iterator[AgentConfig]:

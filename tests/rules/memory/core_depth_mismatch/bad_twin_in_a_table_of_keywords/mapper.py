@@ -1,0 +1,5 @@
+import agent
+
+agents = dict(
+    swift_forager=agent.SwiftForagerAgent,
+)
