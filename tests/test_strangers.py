@@ -46,7 +46,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF704", "lab/agents.py::Mixed"),
     },
     "hal": {
-        ("PF206", "mesh/torch_agents/stoat.py::Stoat"),
         ("PF304", "mesh/agent.py::LegacyAgent"),
         ("PF604", "mesh/rl/experience.py::Experience"),
     },
@@ -76,9 +75,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "ulla": {
         ("PF303", "wader/agents/egret.py::Egret"),  # its range never arrives: PF302 says so
-    },
-    "wanda": {
-        ("PF206", "grove/birch.py::Birch"),
     },
     "xavier": {
         ("PF305", "rig/parts/dense.py::Dense"),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from policyfix.project import External
 from policyfix.record import record
 from policyfix.remembered import remembered
+from policyfix.subjects.candidates import draws
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
 from policyfix.values import (
@@ -37,13 +38,15 @@ _RECURRENT = frozenset({"torch.nn.RNNBase", "torch.nn.RNNCellBase", "torch.nn.Mo
 @record()
 class Initialisation:
     """One call of a function of `torch.nn.init`. `number` is its gain or constant; None where that is not
-    known, or where the function has neither."""
+    known, or where the function has neither. It `reaches_all` where it goes over all parameters of a module
+    that are weights, or biases, and no other test leaves one out."""
 
     function: str  # "orthogonal_"
     number: float | None
     target: Value
     place: Place
     order: int
+    reaches_all: bool
 
 
 def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | None:
@@ -96,7 +99,34 @@ def _of(call: Called) -> Initialisation:
     if function in _DEFAULTS:
         name, default = _DEFAULTS[function]
         number = _number(given[1] if len(given) > 1 else named.get(name, Const(default)))
-    return Initialisation(function, number, call.arguments[0], call.place, call.order)
+    target, is_of_weights = call.arguments[0], draws(function)
+    all_of_them = any(isinstance(part, Term) and part.op in _PARAMETERS for part in walk(target))
+    all_of_them = all_of_them and all(_asks_for_weights(guard) is is_of_weights for guard in call.guards)
+    return Initialisation(function, number, target, call.place, call.order, all_of_them)
+
+
+_PARAMETERS = frozenset(f"{owner}{name}parameters" for owner in ("", "module.") for name in ("", "named_"))
+
+
+def _asks_for_weights(guard: Value) -> bool | None:
+    """Whether a test is passed by the weights of a core, and not by its biases: `"weight" in name`,
+    `parameter.dim() > 1`. False where it is the other way round, None where it is another test."""
+    match guard:
+        case Term(op="not", args=(inner,)):
+            answer = _asks_for_weights(inner)
+            return None if answer is None else not answer
+        case Term(op="comparein", args=(Const(value="weight" | "bias" as word), _)):
+            return word == "weight"
+        case Term(op=asked, args=(Term(op="dim" | ".ndim"), Const(value=int() as number))):
+            if (asked, number) in _OF_MATRICES:
+                return True
+            return False if (asked, number) in _OF_VECTORS else None
+        case _:
+            return None
+
+
+_OF_MATRICES = {("compare>", 1), ("compare>=", 2), ("compare==", 2)}
+_OF_VECTORS = {("compare<=", 1), ("compare<", 2), ("compare==", 1)}
 
 
 # Functions with one number that decides, and its default.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
+from policyfix.subjects.candidates import draws
 from policyfix.subjects.initialisation import Initialisation, initialisations, is_initialised_later
 
 
@@ -72,12 +73,22 @@ def _fault(done: list[Initialisation], gain: float, bias: float) -> str | None:
     """What is wrong with the initialisation of a core; None where nothing certainly is."""
     if not done:
         return "nothing replaces torch's default initialisation"
-    weights = [one.number for one in done if one.function == "orthogonal_"]
-    biases = [one.number for one in done if one.function in ("constant_", "ones_", "zeros_")]
+    drawn = _left([one for one in done if draws(one.function)])
+    weights = [one.number for one in drawn if one.function == "orthogonal_"]
+    biases = [one.number for one in _left([one for one in done if one.function in _CONSTANT])]
     if None in weights or None in biases:
         return None
     if gain not in weights:
-        return "something else initialises the weights" if weights else "nothing makes the weights orthogonal"
+        return "something else initialises the weights" if drawn else "nothing makes the weights orthogonal"
     if bias not in biases:
         return "something else initialises the biases" if biases else "nothing sets the biases"
     return None
+
+
+_CONSTANT = frozenset({"constant_", "ones_", "zeros_"})
+
+
+def _left(done: list[Initialisation]) -> list[Initialisation]:
+    """What may be left in the end: what a loop over all of them overwrites is gone."""
+    start = max((i for i, one in enumerate(done) if one.reaches_all), default=0)
+    return done[start:]
