@@ -46,10 +46,11 @@ class ModuleRef:
 
 @record()
 class FunctionRef:
-    """A module-level function of the project."""
+    """A function of the project: of a module, or of a class where there is an `owner`."""
 
     facts: ir.FunctionFacts
     module: Module
+    owner: LinkedClass | None = None
 
 
 @record()

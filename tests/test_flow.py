@@ -636,3 +636,62 @@ def test_a_manager_may_switch_autograd_off(mode: str) -> None:
     trace = run("with quiet():\n    out, state = self.lstm(x)\nself.kept = state", head=head)
     kept = [states_of(s.value) for s in trace.of(Store)]
     assert any(any(found.values()) for found in kept) is (mode == "enable_grad")
+
+
+DECORATORS = """
+import functools
+
+def around(f):
+    @functools.wraps(f)
+    def inner(self, *args, **kwargs):
+        return f(self, *args, **kwargs)
+    return inner
+
+def also(key):
+    def decorator(f):
+        def inner(self, into, value):
+            into[key] = value
+            return f(self, into, value)
+        return inner
+    return decorator
+
+def swapped(f):
+    return lambda self, value, into: f(self, into, value)
+
+def noted(f):
+    NAMES.append(f.__name__)
+    return f
+
+def instead(f):
+    return lambda self, into, value: value
+
+def hidden(f):
+    return somebody(f)
+"""
+
+
+@pytest.mark.parametrize(
+    ("decorators", "arguments", "keys"),
+    [
+        ("@around", "td, x", {"k"}),
+        ("@around", "into=td, value=x", {"k"}),
+        ("@also('l')", "td, x", {"k", "l"}),
+        ("@also('l')\n@around\n@also('m')", "td, x", {"k", "l", "m"}),
+        ("@swapped", "x, td", {"k"}),
+        ("@noted", "td, x", {"k"}),
+        ("@functools.cache\n@around", "td, x", {"k"}),
+        ("@instead", "td, x", set()),
+        ("@hidden", "td, x", {"k"}),
+    ],
+)
+def test_a_decorator_of_the_project_is_followed(decorators: str, arguments: str, keys: set[str]) -> None:
+    helper = f"{decorators}\ndef helper(self, into, value):\n    into['k'] = value\n"
+    trace = run(f"self.helper({arguments})", helper, DECORATORS)
+    assert written(trace) == keys
+    assert any(trace.of(Escape)) is ("hidden" in decorators)
+
+
+def test_a_decorated_method_finds_its_base() -> None:
+    head = DECORATORS + "\nclass Base(nn.Module):\n    def put(self, into):\n        into['k'] = 1\n"
+    derived = "class D(Base):\n    @around\n    def put(self, into):\n        super().put(into)\n"
+    assert written(run("D().put(td)", head=head + derived)) == {"k"}

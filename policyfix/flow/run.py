@@ -74,6 +74,19 @@ PLAIN_DECORATORS = frozenset(
         "classmethod",
         "property",
         "functools.cached_property",
+        "functools.wraps",
+        "functools.cache",
+        "functools.lru_cache",
+        "beartype.beartype",
+        "jaxtyping.jaxtyped",
+        "typeguard.typechecked",
+        "torch.profiler.record_function",
+        "torch.autograd.profiler.record_function",
+        "torch.enable_grad",
+        "torch.autocast",
+        "torch.amp.autocast",
+        "torch.amp.autocast_mode.autocast",
+        "torch.cuda.amp.autocast",
     }
     | NO_GRAD
     | MANAGERS
@@ -116,6 +129,7 @@ class Run(Calls):
         self._blocks: list[_Block] = []  # of the `with` statements whose context is being evaluated
         self._again = 0  # loops that are in their second pass
         self._looped: set[int] = set()  # loops that were run, by identity
+        self._wrappers: dict[ir.FunctionFacts, Value | None] = {}  # what decorators make of a function
         self._opened = False  # the call that is being made may give keywords that are not known
 
     # ----------------------------------------------------------------------------------- interface
@@ -182,6 +196,10 @@ class Run(Calls):
         names: dict[str, Value] | None = None,
         open_ended: bool = False,
     ) -> Value:
+        wrapper = self._wrapper(function, module, owner) if function.decorators and names is None else None
+        if wrapper is not None:
+            given = [*([] if receiver is None else [receiver]), *positional]
+            return self._call_wrapper(wrapper, given, keywords, open_ended)
         decorators = [self._decorator(d, module) for d in function.decorators]
         arguments = [*([] if receiver is None else [receiver]), *positional, *keywords.values()]
         deep = len(self._stack) >= MAX_DEPTH
@@ -216,6 +234,64 @@ class Run(Calls):
         self._state = self._join([state for _, state in frame.exits])
         self._state.names = outer_names
         return frame.exits[0][0] if len(frame.exits) == 1 else either(value for value, _ in frame.exits)
+
+    def _call_wrapper(
+        self, wrapper: Value, arguments: list[Value], keywords: dict[str, Value], open_ended: bool
+    ) -> Value:
+        """What a decorator of the project made of a function; a method's first argument is its receiver."""
+        match wrapper:
+            case Local(function=function, module=module, environment=names):
+                return self._call_function(
+                    function, module, None, None, arguments, keywords, names, open_ended=open_ended
+                )
+            case Ref(symbol=FunctionRef(facts=function, module=module, owner=owner)):
+                receiver = arguments.pop(0) if owner is not None and arguments else None
+                return self._call_function(
+                    function, module, owner, receiver, arguments, keywords, open_ended=open_ended
+                )
+            case _:
+                raise AssertionError(wrapper)
+
+    def _wrapper(self, function: ir.FunctionFacts, module: Module, owner: LinkedClass | None) -> Value | None:
+        """What decorators of the project make of a function; None where there are none, or where another
+        decorator or what they make is not understood."""
+        if function in self._wrappers:
+            return self._wrappers[function]
+        called = [d.function if isinstance(d, ir.Call) else d for d in function.decorators]
+        symbols = [module.resolve(expr) for expr in called]
+        result: Value | None = None
+        if any(isinstance(symbol, FunctionRef) for symbol in symbols) and all(
+            isinstance(symbol, FunctionRef)
+            or self._decorator(expr, module) in PLAIN_DECORATORS - NO_GRAD - MANAGERS
+            for symbol, expr in zip(symbols, called, strict=True)
+        ):
+            bare = ir.FunctionFacts(
+                function.name, function.qualname, function.parameters, (), function.body, function.span
+            )
+            result = Ref(FunctionRef(bare, module, owner))
+            self._stack.append(Frame(module, None, bare, None))
+            outer, self._state.names = self._state.names, {}
+            for decorator, symbol in reversed(list(zip(function.decorators, symbols, strict=True))):
+                if isinstance(symbol, FunctionRef):
+                    maker: Value = Ref(symbol)
+                    if isinstance(decorator, ir.Call):
+                        maker = self._call(decorator)
+                    result = self._made_by(maker, result)
+            self._state.names = outer
+            self._stack.pop()
+        self._wrappers[function] = result
+        return result
+
+    def _made_by(self, decorator: Value, function: Value | None) -> Value | None:
+        """What a decorator makes of a function, where that is a function."""
+        if function is None or not isinstance(decorator, Local | Ref):
+            return None
+        made = self._call_wrapper(decorator, [function], {}, False)
+        return (
+            made
+            if isinstance(made, Local) or (isinstance(made, Ref) and isinstance(made.symbol, FunctionRef))
+            else None
+        )
 
     def _decorator(self, expr: ir.Expr, module: Module) -> str | None:
         if isinstance(expr, ir.Call):
@@ -975,8 +1051,8 @@ class Run(Calls):
                 return self._call_function(
                     function, module, None, None, positional, keywords, names=environment
                 )
-            case Ref(symbol=FunctionRef(facts=facts, module=module)):
-                return self._call_function(facts, module, None, None, positional, keywords, open_ended=spread)
+            case Ref(symbol=FunctionRef()):
+                return self._call_wrapper(callee, positional, keywords, spread)
             case Ref(symbol=LinkedClass() as cls):
                 return self._instantiate(cls, positional, keywords, spread, node.span)
             case Ref(symbol=External(name=name)):
