@@ -37,8 +37,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "farid": {
         ("PF205", "terns/agents/noddy.py::Noddy"),
-        ("PF703", "terns/agents/noddy.py::Noddy"),
-        ("PF703", "terns/agents/skua.py::Skua"),
     },
     "gosia": {
         ("PF103", "lab/agents.py::Mixed"),

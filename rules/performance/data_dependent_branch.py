@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.tensors import contents, depends_on_values, filled, is_hot
+from policyfix.subjects.tensors import contents, depends_on_values, filled, is_hot, is_tensor
 from policyfix.trace import Branch, InPlace
 from policyfix.values import Value, options
 
@@ -60,10 +60,11 @@ class DataDependentBranch(Rule[PolicyClass]):
 
 
 def _waits(branch: Branch, written: frozenset[Value]) -> bool:
-    """Whether the contents are asked for in every step: of `a and b`, no part must switch the other off."""
+    """Whether the contents are asked for in every step: of `a and b`, no part must switch the other off, but
+    for a tensor, which is asked for its contents itself."""
 
     def asks(value: Value) -> bool:
         return depends_on_values(value) or not written.isdisjoint(contents(value))
 
-    others = [option for option in options(branch.test) if not asks(option)]
+    others = [option for option in options(branch.test) if not (asks(option) or is_tensor(option))]
     return asks(branch.test) and is_hot((*branch.guards, *others))
