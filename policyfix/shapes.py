@@ -232,6 +232,12 @@ class Shapes:
                 return self._core(core, given) if _kind(core) in CELL_CORES else None
             case Term(op="module", args=(module, given)):
                 return self._module(module, given)
+            case Term(op="index", args=(Term(op="module", args=(module, query, *_)), Const(value=0))) if (
+                _kind(module) == "torch.nn.MultiheadAttention"
+            ):
+                return self.of(query)
+            case Term(op="new:torch.nn.Parameter", args=(_, given, *_)):
+                return self.of(given)
             case Term():
                 return self._tensor(value)
         return None
@@ -335,6 +341,8 @@ class Shapes:
         """What changes of layout make of a shape."""
         if name in ("view", "reshape"):
             return self._viewed(before, self._listed(args))
+        if name == "expand":
+            return self._expanded(before, self._listed(args))
         numbers = [a.value for a in args if isinstance(a, Const) and isinstance(a.value, int)]
         if before is None or (len(numbers) != len(args) and name != "unflatten"):
             return None
@@ -392,6 +400,15 @@ class Shapes:
         others = product(tuple(s for s in sizes.sizes if s != rest))
         left = _divided(whole, others)
         return Shape(tuple(left if s == rest else s for s in sizes.sizes))
+
+    @staticmethod
+    def _expanded(before: Shape | None, sizes: Shape | None) -> Shape | None:
+        """`expand(sizes)`, where a size of -1 stays as it is."""
+        if before is None or before.open or sizes is None or len(sizes.sizes) < len(before.sizes):
+            return None
+        known = (None,) * (len(sizes.sizes) - len(before.sizes)) + before.sizes
+        pairs = zip(sizes.sizes, known, strict=True)
+        return Shape(tuple(old if new == Size((), -1) else new for new, old in pairs))
 
     def _broadcast(self, args: tuple[Value, ...]) -> Shape | None:
         shapes = [self.of(a) for a in args]

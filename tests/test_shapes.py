@@ -23,6 +23,8 @@ def run(body: str) -> Run:
         + "        self.cell = nn.GRUCell(4, 4)\n"
         + "        self.linear = nn.Linear(4, 4)\n"
         + "        self.norm = nn.LayerNorm(4)\n"
+        + "        self.query = nn.Parameter(torch.zeros(1, 1, 4))\n"
+        + "        self.attend = nn.MultiheadAttention(4, 2, batch_first=True)\n"
         + "    def forward(self, td, action):\n"
         + textwrap.indent("B, T = td.batch_size\nflat = td.reshape(B * T)\n" + body, "        ")
     )
@@ -75,6 +77,13 @@ def run(body: str) -> Run:
         ("self.lstm(torch.zeros(T, B, 7))[0].transpose(0, 1)", "[B, T, ?]"),
         ("self.cell(torch.zeros(B, 7))", "[B, ?]"),
         ("torch.zeros(B, T, 7).permute(1, 0, 2)", "[T, B, 7]"),
+        ("self.query.expand(B * T, -1, -1)", "[B*T, 1, 4]"),
+        ("torch.zeros(3).expand(T, B, 3)", "[T, B, 3]"),
+        ("torch.zeros(B, 3).expand(3)", None),
+        ("td['env_obs'].expand(B, T, 2, 3)", None),
+        ("self.attend(self.query.expand(B, -1, -1), x := torch.zeros(B, T, 4), x)[0]", "[B, 1, 4]"),
+        ("self.attend(self.query.expand(B, -1, -1), x := torch.zeros(B, T, 4), x)[1]", None),
+        ("self.linear(torch.zeros(B, T, 7))[0]", "[T, ?]"),
         ("torch.zeros(B, 7).unsqueeze(1)", "[B, 1, 7]"),
         ("torch.zeros(B, 7).unsqueeze(-1)", "[B, 7, 1]"),
         ("torch.zeros(B, 1).squeeze(-1)", "[B]"),

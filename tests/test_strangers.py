@@ -31,7 +31,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF503", "shorebirds/curlew.py::Curlew"),
     },
     "elif": {
-        ("PF211", "kelp/agents/whelk.py::Whelk"),
         ("PF603", "kelp/training/segments.py::SegmentTrainer"),
         ("PF604", "kelp/training/segments.py::SegmentTrainer"),
     },
