@@ -67,6 +67,7 @@ class Program(Run):
         self._statement_call: ir.Call | None = None
         self._tests: dict[int, ir.Expr] = {}  # by the identity of what runs where they hold
         self.tests: dict[int, ir.Expr] = {}  # of branches, by their number
+        self.skips: list[tuple[tuple[Region, ...], int]] = []  # where a pass goes over to the next one
 
     def run(self) -> Trace:
         """Runs the functions in the order in which they are written; a class is constructed first."""
@@ -188,6 +189,9 @@ class Program(Run):
                 super()._statement(node)
             case ir.Evaluate(value=ir.Call() as call):
                 self._statement_call = call
+                super()._statement(node)
+            case ir.Jump(kind="continue"):
+                self.skips.append((tuple(self._within), self._tick()))
                 super()._statement(node)
             case _:
                 super()._statement(node)

@@ -356,6 +356,11 @@ class Trainer:
                 break
         return tuple(found.values())
 
+    @property
+    def skips(self) -> list[tuple[tuple[Region, ...], int]]:
+        """Where a pass of a loop goes over to the next one."""
+        return self._program.skips
+
     def tests_a_count(self, region: Region) -> bool:
         """Whether a branch is taken for every so many passes only: its test asks for a remainder."""
         test = self._program.tests.get(region.site)
@@ -575,8 +580,21 @@ class Update:
     @property
     def accumulates(self) -> bool:
         """Whether the step is taken for every so many passes only, and backward in every one."""
-        branches = [r for r in self.step.within[len(self.within) :] if r not in self.backward.within]
-        return self.backward.within == self.within and any(self.trainer.tests_a_count(r) for r in branches)
+        return (
+            self.backward.within == self.within
+            and self.is_made_now_and_then(self.step)
+            and not self.is_made_now_and_then(self.backward)
+        )
+
+    def is_made_now_and_then(self, call: Invocation) -> bool:
+        """Whether a call of this pass is made in every so many passes only: under a test of a count, or after
+        `if count % n: continue`."""
+        depth = len(self.within)
+        arms = list(call.within[depth:])
+        for within, order in self.trainer.skips:
+            if order < call.order and within[:depth] == self.within:
+                arms += within[depth:] if all(region.kind == "arm" for region in within[depth:]) else ()
+        return any(self.trainer.tests_a_count(region) for region in arms)
 
 
 def _is_entry(value: Value) -> bool:

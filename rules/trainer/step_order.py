@@ -73,7 +73,11 @@ def _faults(update: Update, trainer: Trainer) -> Iterator[tuple[Place, str]]:
             is_late = update.step.order < update.backward.order
             place = update.step.place if is_late else zeroing.place
             yield place, "the gradients are zeroed between backward and step: the optimizer steps without any"
-        elif update.accumulates and zeroing.within == update.within:
+        elif (
+            update.accumulates
+            and zeroing.within == update.within
+            and not update.is_made_now_and_then(zeroing)
+        ):
             yield (
                 zeroing.place,
                 (
