@@ -42,7 +42,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF704", "lab/agents.py::Mixed"),
     },
     "hal": {
-        ("PF304", "mesh/agent.py::LegacyAgent"),
         ("PF604", "mesh/rl/experience.py::Experience"),
     },
     "hugo": {

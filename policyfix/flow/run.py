@@ -921,6 +921,10 @@ class Run(Calls):
             for value in values:
                 self._pour(value, merged)
             return merged
+        if operator == "|":
+            choices = [c for v in values for c in (v.items if isinstance(v, Group) else (v,))]
+            if all(isinstance(choice, Ref) for choice in choices):  # `nn.Linear | nn.Conv2d`
+                return group(choices)
         if operator == "*" and isinstance(values[0], Group):  # `[None] * layers`
             repeated = Thing("list")
             self._state.heap.put(repeated, "*", either(values[0].items))

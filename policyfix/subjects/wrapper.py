@@ -118,7 +118,7 @@ def wrapper(factory: Factory) -> Wrapper | None:
     if cls is None or not cls.is_module or cls.unknown or cls.is_rebuilt:
         return None
     clip = cls.find(factory.contract.clip_method)
-    attribute = _kept_in(cls, factory.function)
+    attribute = _kept_in(cls, factory)
     if clip is None or attribute is None or not is_as_written(clip) or not clip[0].parameters:
         return None
     return Wrapper(policy_of(cls, factory.contract), attribute, clip)
@@ -137,23 +137,36 @@ def _moved(expr: ir.Expr) -> ir.Expr:
     return expr
 
 
-def _kept_in(cls: LinkedClass, factory: ir.FunctionFacts) -> str | None:
-    """The one attribute that is given what the factory returns, directly or through a name; the factory may
-    be the constructor."""
+def _kept_in(cls: LinkedClass, factory: Factory) -> str | None:
+    """The one attribute that is given what the factory returns, directly or through a name; or all that it
+    builds, where it is a constructor, say."""
+    built = {build.call for build in factory.builds}
     found: set[str] = set()
+    kept: set[ir.Expr] = set()
     for function in cls.facts.functions:
         if not function.parameters:
             continue
         receiver = ir.Name(function.parameters[0].name)
-        made = ir.Attribute(receiver, factory.name)
-        assigned = [node for node in function.nodes if isinstance(node, ir.Assign)]
-        names = {
-            target
-            for node in assigned
+        made = ir.Attribute(receiver, factory.function.name)
+        assigned = [
+            (target, _moved(node.value))
+            for node in function.nodes
+            if isinstance(node, ir.Assign)
             for target in node.targets
-            if isinstance(target, ir.Name) and _is_call(_moved(node.value), made)
+        ]
+        names: dict[ir.Expr, ir.Expr] = {
+            target: value
+            for target, value in assigned
+            if isinstance(target, ir.Name) and (_is_call(value, made) or value in built)
         }
-        for node in assigned:
-            if _is_call(_moved(node.value), made) or _moved(node.value) in names:
-                found |= {t.name for t in node.targets if isinstance(t, ir.Attribute) and t.value == receiver}
-    return found.pop() if len(found) == 1 else None
+        for target, value in assigned:
+            value = names.get(value, value)
+            match target:
+                case ir.Attribute(value=of, name=name) if of == receiver and (
+                    _is_call(value, made) or value in built
+                ):
+                    found.add(name)
+                    kept.add(value)
+    if len(found) != 1 or (kept & built and not built <= kept):
+        return None
+    return found.pop()
