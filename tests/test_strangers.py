@@ -27,9 +27,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF503", "griddy/agent.py::Agent"),
         ("PF509", "griddy/lib/blocks.py::Tokens"),
     },
-    "deniz": {
-        ("PF503", "shorebirds/curlew.py::Curlew"),
-    },
     "elif": {
         ("PF604", "kelp/training/segments.py::SegmentTrainer"),  # stored by entry, which raises at once
     },

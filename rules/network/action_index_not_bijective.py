@@ -61,7 +61,7 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 
     def _in_forward(self, policy: PolicyClass) -> Iterator[Finding]:
         """What training picks its log-probs by, where no method of the contract's name makes it."""
-        if not policy.is_contract or (_fillings(policy) and not _cumulates_maxima(policy)):
+        if not policy.is_contract:
             return
         written = [
             write.value for write in policy.training.of(KeyWrite) if write.key in policy.contract.outputs
@@ -92,27 +92,27 @@ class ActionIndexNotBijective(Rule[PolicyClass]):
 
     @staticmethod
     def _meaning(table: Value, policy: PolicyClass) -> str | None:
-        """What the table cumulates: by the contract where the trainer sets it on the policy."""
-        if (
-            isinstance(table, Term)
-            and table.op == "attribute"
-            and isinstance(table.args[0], Thing)
-            and isinstance(table.args[1], Const)
-        ):
-            return dict(policy.contract.tables).get(str(table.args[1].value))
-        return None
+        """What the table cumulates: as the class itself makes it, else by the contract."""
+        name = ""
+        match table:
+            case Term(op="attribute", args=(Thing(), Const(value=str(name)))):
+                held = [o for value in _fillings(policy, {name}) for o in options(value)]
+            case _:
+                held = list(options(table))
+        if held and all(map(_cumulates_counts, held)):
+            return "counts"
+        return dict(policy.contract.tables).get(name) if all(map(_is_cumulated, held)) else None
 
 
 def _cumulates_maxima(policy: PolicyClass) -> bool:
     """Whether the class itself fills the contract's table of maxima, with the cumulated sum of what it is
     given and nothing added to it."""
-    filled = _fillings(policy)
+    filled = _fillings(policy, {name for name, meaning in policy.contract.tables if meaning == "maxima"})
     return bool(filled) and all(_is_cumulated(o) for value in filled for o in options(value))
 
 
-def _fillings(policy: PolicyClass) -> list[Value]:
-    """What methods of the class itself put into the contract's table of maxima."""
-    tables = {name for name, meaning in policy.contract.tables if meaning == "maxima"}
+def _fillings(policy: PolicyClass, tables: set[str]) -> list[Value]:
+    """What methods of the class itself put into tables."""
     functions = (f for cls in policy.cls.linked for f in cls.facts.functions)
     methods = {f.name for f in functions if not tables.isdisjoint(ir.words_in(f))} - {"__init__", "forward"}
     traces = [trace for name in sorted(methods) if (trace := policy.evaluate(name)) is not None]
@@ -122,6 +122,22 @@ def _fillings(policy: PolicyClass) -> list[Value]:
         for store in trace.of(Store)
         if store.thing is policy.instance and store.attribute in tables
     ]
+
+
+def _cumulates_counts(value: Value) -> bool:
+    """Whether a table is a cumulated sum of numbers that 1 was added to: `(maxima + 1).cumsum(0)`, without
+    each one's own, or behind a zero."""
+    match _plain(value):
+        case Term(op="torch.cumsum" | "cumsum", args=(Term(op="+", args=summed), *_)):
+            return Const(1) in summed
+        case Term(op="-", args=(Term(args=(summed, *_)) as cumulated, own)) if own is summed:
+            return _cumulates_counts(cumulated)
+        case Term(op="torch.cat" | "torch.concat", args=(Group(items=(_, cumulated)), *_)):
+            return _cumulates_counts(cumulated)
+        case Term(op="index", args=(cumulated, Term(op="slice"))):
+            return _cumulates_counts(cumulated)
+        case _:
+            return False
 
 
 def _picked_by(value: Value) -> Iterator[Term]:
