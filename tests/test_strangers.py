@@ -46,9 +46,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "isla": {
         ("PF403", "tidal/registry.py::Policies"),
-        ("PF601", "tidal/population.py::Member"),
-        ("PF602", "tidal/population.py::Member"),
-        ("PF606", "tidal/population.py::backup"),
     },
     "jonas": {
         ("PF302", "kit/policies/small.py::Sparrow"),

@@ -399,6 +399,11 @@ class Program(Run):
     ) -> Value:
         """What a call gives that is not followed: a value of its own for every place of a call."""
         arguments = [*positional, *self._named(keywords)]
+        match callee:
+            case Term(op="attribute", args=(Thing() as module, Const(value=str(method)))) if (
+                method in _GIVING_ITSELF and _is_module(module)
+            ):
+                return module
         if isinstance(callee, (Ref, Method)) and not _is_project_function(callee):
             if isinstance(callee, Ref) and isinstance(callee.symbol, LinkedClass):
                 return Thing("instance", callee.symbol)
@@ -459,9 +464,10 @@ def _runs_backwards(iterable: ir.Expr) -> bool:
 
 
 def _counts_from_the_end(loop: ir.Loop) -> bool:
-    """Whether a loop picks what it reads by a number from which it takes its own: `rewards[:, T - 1 - k]`."""
+    """Whether a loop picks what it reads by a number from which it takes its own, `rewards[:, T - 1 - k]`, or
+    that it makes smaller: `while k >= 0: ...; k -= 1`."""
     match loop:
-        case ir.Loop(target=ir.Name(), iterable=ir.Call(function=ir.Name(id="range"))):
+        case ir.Loop(target=None) | ir.Loop(target=ir.Name(), iterable=ir.Call(function=ir.Name(id="range"))):
             nodes = list(ir.nodes(loop.body))
         case _:
             return False
@@ -469,13 +475,15 @@ def _counts_from_the_end(loop: ir.Loop) -> bool:
     def takes_away(expr: object) -> bool:
         return isinstance(expr, ir.Operation) and expr.operator == "-" and expr.operands[-1] == loop.target
 
-    names = {
+    names: set[ir.Expr] = {
         target
         for node in nodes
         if isinstance(node, ir.Assign) and takes_away(node.value)
         for target in node.targets
         if isinstance(target, ir.Name)
     }
+    if loop.target is None:
+        names = {node.target for node in nodes if isinstance(node, ir.AugAssign) and node.operator == "-"}
     return any(
         takes_away(part) or part in names
         for node in nodes
@@ -524,6 +532,10 @@ def _spelling(expr: ir.Expr) -> str:
 
 def _is_module(value: Value) -> bool:
     return isinstance(value, Thing) and value.cls is not None and value.cls.is_module
+
+
+# Methods of a module that give the module.
+_GIVING_ITSELF = frozenset("to cuda cpu float half double bfloat16 train eval requires_grad_ apply".split())
 
 
 def _is_project_function(callee: Value) -> bool:
