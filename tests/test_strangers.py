@@ -17,18 +17,11 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "bruno": {
         ("PF210", "agents/old_attn.py::OldAttn"),
     },
-    "carla": {
-        ("PF601", "gridappo/algo/learner.py::Learner"),
-        ("PF604", "gridappo/algo/learner.py::Learner"),
-    },
     "chen": {
         ("PF209", "conf/agent/mlp.yaml::*"),
         ("PF305", "griddy/lib/layer.py::WeightedLayer"),
         ("PF503", "griddy/agent.py::Agent"),
         ("PF509", "griddy/lib/blocks.py::Tokens"),
-    },
-    "elif": {
-        ("PF604", "kelp/training/segments.py::SegmentTrainer"),  # stored by entry, which raises at once
     },
     "farid": {
         ("PF205", "terns/agents/noddy.py::Noddy"),  # a cell by hand

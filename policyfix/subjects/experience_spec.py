@@ -102,21 +102,13 @@ def _taken_over(
         case ir.Call(
             function=ir.Name(id="dict"),
             arguments=(
-                ir.Argument(
-                    value=ir.Call(function=ir.Attribute(value=ir.Name() as other, name="items"), arguments=())
-                ),
+                ir.Argument(value=ir.Call(function=ir.Attribute(value=other, name="items"), arguments=())),
             ),
         ):
-            pass
+            made = _makings(other, function) if isinstance(other, ir.Name) else [other]
         case _:
             return None
-    made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (other,)]
-    read = [
-        n
-        for n in function.nodes
-        if isinstance(n, ir.Attribute) and n.value == other and n.name in ("items", "keys", "values")
-    ]
-    if not made or len(made) + len(read) != sum(node == other for node in function.nodes):
+    if not made:
         return None
     names: set[str] = set()
     for value in made:
@@ -134,6 +126,17 @@ def _taken_over(
             return None
         names |= inner
     return frozenset(names)
+
+
+def _makings(spec: ir.Name, function: ir.FunctionFacts) -> list[ir.Expr]:
+    """What a function makes a spec of; nothing where it does more with it than to look what it names."""
+    made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (spec,)]
+    read = [
+        n
+        for n in function.nodes
+        if isinstance(n, ir.Attribute) and n.value == spec and n.name in ("items", "keys", "values")
+    ]
+    return made if len(made) + len(read) == sum(node == spec for node in function.nodes) else []
 
 
 def _asked_for(method: str, module: Module) -> frozenset[str] | None:

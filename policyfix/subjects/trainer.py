@@ -21,8 +21,8 @@ from policyfix.subjects.program import (
     is_tensor,
 )
 from policyfix.subjects.training_code import Code, codes, functions_of, speaks_of_stamps
-from policyfix.trace import Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
-from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, parts, reach, storage, walk
+from policyfix.trace import Branch, Carried, CopyWrite, InPlace, Invocation, KeyWrite, Place, Region, Trace
+from policyfix.values import Const, Either, Ref, Term, Thing, Value, options, reach, storage, walk
 
 # Wrappers that give the policy itself back, or something that passes every call on to it.
 _PARALLEL = frozenset({"new:torch.nn.parallel.DistributedDataParallel", "new:torch.nn.DataParallel"})
@@ -187,9 +187,7 @@ class Trainer:
     def _is_derived(self, value: Value) -> bool:
         """Whether a value comes from a policy and gives no way back to it: its parameters, its weights, its
         outputs."""
-        return (
-            isinstance(value, Term) and value.op in ("parameters", "named_parameters", "state_dict")
-        ) or self._results.issuperset(options(value))
+        return (isinstance(value, Term) and value.op in _SAYING) or self._results.issuperset(options(value))
 
     @cached_property
     def _results(self) -> frozenset[Value]:
@@ -410,11 +408,13 @@ class Trainer:
         return (v for v in map(_core, self.written(key)) if not is_made_up(v))
 
     @cached_property
-    def stored(self) -> tuple[tuple[KeyWrite, Place], ...]:
-        """Entries of the TensorDicts that are written into rows of an experience buffer, which can hold what
-        its spec names and nothing else; each with the call that makes this spec. Not those that a test on
-        their name decides about."""
-        found: dict[tuple[Place, str | None, Place], tuple[KeyWrite, Place]] = {}
+    def stored(self) -> tuple[Stored, ...]:
+        """What is written into rows of an experience buffer, which can hold what its spec names and nothing
+        else. Not where a test on the name decides about it."""
+        return tuple(dict.fromkeys([*self._rows_updated(), *self._rows_overwritten()]))
+
+    def _rows_updated(self) -> Iterator[Stored]:
+        """Entries of the TensorDicts that rows take over: `buffer[rows].update(td)`."""
         for call in self.calls:
             if call.receiver is None or not call.arguments:
                 continue
@@ -427,8 +427,20 @@ class Trainer:
                 if write.tensordict not in given or write.order > call.order or write.key in asked:
                     continue
                 if not any(Const(write.key) in walk(guard) for guard in write.guards):
-                    found[write.place, write.key, spec] = (write, spec)
-        return tuple(found.values())
+                    yield Stored(write.key, write.place, spec)
+
+    def _rows_overwritten(self) -> Iterator[Stored]:
+        """Entries of the buffer itself: `buffer["ratio"][rows] = ratio`."""
+        adding = [c for c in self.calls if c.name in ("update", "set", "setdefault")]
+        asked = {part for branch in self.trace.of(Branch) for part in walk(branch.test)}
+        for write in self.trace.of(InPlace):
+            match write.target:
+                case Term(op="index" | "td.index", args=(buffer, Const(value=str(key)) as name)):
+                    spec = _spec_behind(buffer)
+                    if spec is not None and name not in asked and buffer not in _receivers(adding):
+                        yield Stored(key, write.place, spec)
+                case _:
+                    pass
 
     @staticmethod
     def _drops_entries(call: Invocation, tensordicts: set[Value]) -> bool:
@@ -533,6 +545,15 @@ class Trainer:
 
 
 @record()
+class Stored:
+    """An entry that goes into rows of an experience buffer, and the call that makes the buffer's spec."""
+
+    key: str | None
+    place: Place
+    spec: Place
+
+
+@record()
 class Update:
     """One pass of a loop, or one call of a function, in which gradients are computed and a step is taken."""
 
@@ -621,11 +642,16 @@ def _spec_of_rows(written: Value, method: str) -> Place | None:
             return None
     elif method != "update_at_":
         return None
-    while isinstance(written, Term) and written.op in ("to", "cpu", "cuda"):
-        written = written.args[0]
-    if not isinstance(written, Term) or written.op != "zero":
+    return _spec_behind(written)
+
+
+def _spec_behind(buffer: Value) -> Place | None:
+    """Where the spec is made that a TensorDict was made by."""
+    while isinstance(buffer, Term) and buffer.op in ("to", "cpu", "cuda"):
+        buffer = buffer.args[0]
+    if not isinstance(buffer, Term) or buffer.op != "zero":
         return None
-    spec = written.args[0]
+    spec = buffer.args[0]
     while isinstance(spec, Term) and spec.op in ("expand", "to", "clone", "unsqueeze", "cpu", "cuda"):
         spec = spec.args[0]
     match spec:
@@ -635,6 +661,8 @@ def _spec_of_rows(written: Value, method: str) -> Place | None:
             return None
 
 
+# What a policy says of itself: nothing of it leads back to the policy.
+_SAYING = frozenset("parameters named_parameters state_dict get_agent_experience_spec l2_init_loss".split())
 # Methods of a policy that touch neither its weights nor its memory.
 _KNOWN_METHODS = frozenset(
     "parameters named_parameters modules named_modules children named_children buffers named_buffers "
@@ -675,10 +703,20 @@ def roots(value: Value, through: frozenset[str] = _WRAPPERS) -> Iterator[Value]:
     def wrapped(current: Value) -> Iterable[Value]:
         if isinstance(current, Either):
             return current.options
-        is_wrapper = isinstance(current, Term) and current.op in through
-        return [a for a in parts(current) if not isinstance(a, Const)][:1] if is_wrapper else ()
+        if not isinstance(current, Term) or current.op not in through or _is_said(current):
+            return ()
+        return [a for a in current.args if not isinstance(a, Const)][:1]
 
     return (found for found in reach(value, wrapped) if not isinstance(found, Either))
+
+
+def _is_said(made: Term) -> bool:
+    """Whether a call gave what a policy says of itself: `policy.get_agent_experience_spec()`."""
+    match made:
+        case Term(op="call" | "made", args=(_, Const(value=str(name)), *_)):
+            return name in _SAYING
+        case _:
+            return False
 
 
 def _core(value: Value) -> Value:

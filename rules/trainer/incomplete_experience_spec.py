@@ -25,7 +25,8 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
     ## Why it matters
     The trainer keeps what the spec names, and gives forward nothing else in training. Rollouts work, and so
     does every test that calls forward with the environment's TensorDict; the first minibatch raises. What is
-    stored beside the spec is worse: `buffer[rows].update(...)` takes it, keeps nothing, and says nothing.
+    stored beside the spec is worse: `buffer[rows].update(...)` takes it, keeps nothing, and says nothing;
+    `buffer["ratio"][rows] = ...` raises, after the first rollout.
 
     ## Example
     ```python
@@ -108,14 +109,14 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
 
     def _unkept(self, trainer: Trainer) -> Iterator[Finding]:
         project, contract = trainer.module.project, trainer.contract
-        known = {spec: laid_out(spec, project, contract) for _, spec in trainer.stored}
-        for write, spec in trainer.stored:
-            names = known[spec]
-            if write.key is None or names is None or write.key in names:
+        known = {entry.spec: laid_out(entry.spec, project, contract) for entry in trainer.stored}
+        for entry in trainer.stored:
+            names = known[entry.spec]
+            if entry.key is None or names is None or entry.key in names:
                 continue
-            if not is_set_elsewhere(write.key, write.place, trainer.module):
+            if not is_set_elsewhere(entry.key, entry.place, trainer.module):
                 yield self.finding(
-                    write.place,
-                    f'"{write.key}" goes into rows of the experience, and no spec names it: it is not kept',
+                    entry.place,
+                    f'"{entry.key}" goes into rows of the experience, and no spec names it: it is not kept',
                     trainer,
                 )
