@@ -172,7 +172,8 @@ class Module:
                 symbol = self.project.guarded(("star", self.path, name), lambda: self._from_stars(name))
                 return External(name) if symbol is UNRESOLVED and name in _BUILTINS else symbol
             case _:
-                return Constant(found) if ir.is_spelt_out(found) else UNRESOLVED
+                constant = self.facts.constant(name)
+                return UNRESOLVED if constant is None else Constant(constant)
 
     def _from_stars(self, name: str) -> Symbol:
         for star in self.facts.imports:

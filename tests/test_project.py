@@ -107,11 +107,15 @@ def test_a_base_is_found_however_it_is_imported(tmp_path: Path, spelling: str) -
         ("from lib.sizes import MADE as SIDE", False),
         ("from lib.sizes import LEFT as SIDE", False),
         ("from lib.sizes import EMPTY as SIDE", False),
+        ("from lib.sizes import EITHER as SIDE", False),
+        ("from lib.sizes import SHARED as SIDE", False),
         ("from nowhere import SIDE", False),
     ],
 )
 def test_a_constant_is_known_wherever_it_is_spelt_out(tmp_path: Path, source: str, known: bool) -> None:
     sizes = "SIDE, (WIDTH, _) = 11, (11, 3)\nMADE = max(11, 3)\nLEFT, RIGHT = divmod(34, 3)\nEMPTY = []\n"
+    sizes += "try:\n    EITHER = 10\nexcept ImportError:\n    EITHER = 11\n"
+    sizes += "SHARED = 11\ndef widen():\n    global SHARED\n    SHARED = 12\n"
     files = {"lib/__init__.py": "from .sizes import SIDE\n", "lib/sizes.py": sizes, "m.py": source + "\n"}
     module = project(tmp_path, files).module(tmp_path / "m.py")
     assert module is not None

@@ -509,6 +509,7 @@ class ModuleFacts:
     patched: frozenset[tuple[str, str]] = frozenset()
     is_package: bool = False
     script: tuple[Stmt, ...] = ()  # what runs on import, where a loop is among it
+    rebound: frozenset[str] = frozenset()  # names that functions declare global
     _by_name: dict[str, ClassFacts | FunctionFacts | Imported | Expr] | None = None
 
     def lookup(self, name: str) -> ClassFacts | FunctionFacts | Imported | Expr | None:
@@ -523,6 +524,12 @@ class ModuleFacts:
             object.__setattr__(self, "_by_name", known)
             return known.get(name)
         return self._by_name.get(name)
+
+    def constant(self, name: str) -> Expr | None:
+        """What the file spells out under a name, where nothing in it gives the name another value."""
+        values = [value for key, value in self.assigned if key == name]
+        is_one = bool(values) and name not in self.rebound and all(value == values[0] for value in values)
+        return values[0] if is_one and is_spelt_out(values[0]) else None
 
 
 def classes(owner: ModuleFacts | ClassFacts) -> Iterator[ClassFacts]:

@@ -36,6 +36,7 @@ class _Lowering:
         self._lines = _LINE_END.split(source) if "\r" in source else source.split("\n")
         self._is_ascii = source.isascii()
         self._scope: list[str] = []
+        self._rebound: set[str] = set()
 
     def module(self, tree: ast.Module) -> ir.ModuleFacts:
         members = _Members()
@@ -50,6 +51,7 @@ class _Lowering:
             patched=frozenset(members.patched),
             is_package=name in ("__init__.py", "__init__.pyi"),
             script=self._script(tree.body),
+            rebound=frozenset(self._rebound),
         )
 
     def _script(self, body: list[ast.stmt]) -> tuple[ir.Stmt, ...]:
@@ -294,6 +296,10 @@ class _Lowering:
         value = ir.Literal(None) if node.value is None else self._expr(node.value)
         return ir.Return(value, self._span(node))
 
+    def _global(self, node: ast.Global) -> ir.Share:
+        self._rebound.update(node.names)
+        return ir.Share(tuple(node.names))
+
     def _raise(self, node: ast.Raise) -> ir.Stmt:
         value = ir.Literal(None) if node.exc is None else self._expr(node.exc)
         return ir.Raise(value, self._span(node))
@@ -466,7 +472,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[_Lowering, Any], ir.Stmt | None]] = 
     ast.Delete: _Lowering._delete,
     ast.Break: lambda _self, _node: ir.Jump("break"),
     ast.Continue: lambda _self, _node: ir.Jump("continue"),
-    ast.Global: lambda _self, node: ir.Share(tuple(node.names)),
+    ast.Global: _Lowering._global,
     ast.Nonlocal: lambda _self, node: ir.Share(tuple(node.names)),
     ast.Import: _Lowering._import,
     ast.ImportFrom: _Lowering._from_import,
