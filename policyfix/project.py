@@ -22,7 +22,8 @@ from policyfix.texts import Texts
 
 # Bases that add nothing that a rule asks about.
 PLAIN_BASES = frozenset(
-    {"object", "abc.ABC", "typing.Generic", "typing.Protocol", "typing_extensions.Protocol"}
+    "object abc.ABC typing.Generic typing.Protocol typing_extensions.Protocol "
+    "huggingface_hub.PyTorchModelHubMixin".split()
 )
 TORCH_MODULE = "torch.nn.Module"
 
@@ -288,7 +289,7 @@ class LinkedClass:
     def is_rebuilt(self) -> bool:
         """Whether a decorator or a metaclass may have given the class other methods than its source shows."""
         return any(
-            not all(_gives_back(decorator, cls.module) for decorator in cls.facts.decorators)
+            not all(_gives_back(decorator, cls) for decorator in cls.facts.decorators)
             or (cls.name, "*") in cls.module.facts.patched
             or (
                 cls.facts.metaclass is not None
@@ -307,13 +308,16 @@ _MARKS = frozenset(
 )
 
 
-def _gives_back(decorator: ir.Expr, module: Module) -> bool:
-    """Whether a decorator gives a class back as it is: it keeps a register of classes, say."""
+def _gives_back(decorator: ir.Expr, cls: LinkedClass) -> bool:
+    """Whether a decorator gives a class back as it is, or with a constructor of its fields."""
+    module = cls.module
     is_called = isinstance(decorator, ir.Call)
     named = decorator.function if isinstance(decorator, ir.Call) else decorator
     symbol = module.resolve(named)
     function = symbol.facts if isinstance(symbol, FunctionRef) else module.method(named)
     if function is None:
+        if symbol == External("dataclasses.dataclass"):  # of a module, more than its fields would be wanting
+            return not cls.is_module
         return isinstance(symbol, External) and symbol.name in _MARKS
     inner = (node.what for node in function.nodes if isinstance(node, ir.Define))
     keeping = {f.name for f in inner if isinstance(f, ir.FunctionFacts) and _returns_what_it_is_given(f)}

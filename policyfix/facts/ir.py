@@ -364,7 +364,12 @@ class ClassFacts:
     span: Span
 
     def function(self, name: str) -> FunctionFacts | None:
-        return next((f for f in reversed(self.functions) if f.name == name and not _sets(f)), None)
+        """What the class defines under a name, or under another one that it gives the name."""
+        other = next(
+            (value.id for key, value in self.attributes if key == name and isinstance(value, Name)), ""
+        )
+        found = (f for wanted in (name, other) for f in reversed(self.functions) if f.name == wanted)
+        return next((f for f in found if not _sets(f)), None)
 
     def setter(self, name: str) -> FunctionFacts | None:
         """What runs where a property of that name is given a value."""

@@ -441,6 +441,15 @@ def with_fields(run: Calls, positional: list[Value], keywords: dict[str, Value],
     return copied
 
 
+def _new_namespace(run: Calls, positional: list[Value], keywords: dict[str, Value], span: ir.Span) -> Value:
+    """`SimpleNamespace(field=value)`: an object that is what is put into it."""
+    made = Thing("instance")
+    for value in positional:
+        run._pour(value, made)
+    run._state.heap.update(made, keywords)
+    return made
+
+
 def _iterated(name: str) -> Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]:
     def call(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
         return run.term(name, *positional)
@@ -461,6 +470,8 @@ _BUILTIN_CALLS: dict[str, Callable[[Calls, list[Value], dict[str, Value], ir.Spa
     "collections.defaultdict": lambda run, *_: Thing("dict"),
     "collections.OrderedDict": _new_dict,
     "collections.deque": lambda run, *_: Thing("list"),
+    "types.SimpleNamespace": _new_namespace,
+    "argparse.Namespace": _new_namespace,
     "map": _map,
     "operator.setitem": _setitem,
     "dataclasses.replace": lambda run, positional, keywords, span: either(

@@ -146,6 +146,8 @@ class Containers(Machine):
                 self._note_lookup(owner, index, span or self._frame.function.span)
                 held = self._held(owner, index)
                 return either(held) if held else UNKNOWN
+            case Term(op="detach", args=(Term(op="core") as made,)):  # all that a core gives under no_grad
+                return self.term("detach", self._item(made, index, span))
             case Term():
                 if is_tensordict(owner):
                     if isinstance(index, Either) and all(map(_is_key, index.options)):

@@ -65,6 +65,8 @@ PLAIN_DECORATORS = frozenset(
         "torch.jit.ignore",
         "torch.jit.export",
         "torch.jit.unused",
+        "typing.overload",
+        "typing_extensions.overload",
         "typing.override",
         "typing_extensions.override",
         "typing.no_type_check",
@@ -152,8 +154,11 @@ class Run(Calls):
     ) -> Trace:
         """Runs a method of the instance; events of the constructor are forgotten."""
         self.trace = Trace(complete=self.trace.complete, shapes=self.shapes)
+        unnamed = [p.name for p in function.parameters if p.kind == "positional-only" and p.name in arguments]
+        first = [arguments[name] for name in unnamed]
+        named = {name: value for name, value in arguments.items() if name not in unnamed}
         result = self._guarded(
-            lambda: self._call_function(function, owner.module, owner, thing, [], arguments)
+            lambda: self._call_function(function, owner.module, owner, thing, first, named)
         )
         self.trace.returned = result
         self.trace.heap = self._state.heap
@@ -707,6 +712,8 @@ class Run(Calls):
         match owner:
             case Thing(kind="instance", cls=cls) if cls is not None:
                 return self._instance_attribute(owner, cls, name)
+            case Thing(kind="instance"):  # a namespace
+                return self._state.heap.get(owner, name) or self.term("attribute", owner, Const(name))
             case Thing():
                 return Method(owner, name)
             case Method():  # of what `getattr` gave
@@ -724,6 +731,8 @@ class Run(Calls):
                 if name in ("T", "mT", "H", "mH"):
                     return self.term("transpose", owner)
                 return Method(owner, name)
+            case Const(value=str()) if name == "value":  # of a member of an enumeration
+                return owner
             case Const() | Group():
                 return Method(owner, name)
             case _:
@@ -764,12 +773,12 @@ class Run(Calls):
                     return Bound(function, owner, Ref(symbol))
                 return Ref(FunctionRef(function, owner.module))
             table = self._class_constant(symbol, name)
-            if table is not None and not isinstance(table, Const):  # single values are there to be set
+            if table is not None and not _is_there_to_be_set(table):
                 return table
         member = self._frame.module.part(symbol, name)
         if isinstance(member, Constant):
             table = self._eval(member.value)
-            return UNKNOWN if isinstance(table, Const) else table
+            return UNKNOWN if _is_there_to_be_set(table) else table
         return UNKNOWN if isinstance(member, Unresolved) else Ref(member)
 
     def _index(self, items: tuple[ir.Expr, ...]) -> Value:
@@ -1192,6 +1201,11 @@ def _container(cls: LinkedClass, name: str) -> ir.Expr | None:
     made = next((a.value for a in declared.arguments if a.keyword in ("default_factory", "factory")), None)
     is_plain = made in (ir.Name("dict"), ir.Name("list"))
     return ir.Call(made, (), declared.span) if made is not None and is_plain else None
+
+
+def _is_there_to_be_set(constant: Value) -> bool:
+    """Whether a constant of a class or a module is a single value, which others may set, but for a name."""
+    return isinstance(constant, Const) and not isinstance(constant.value, str)
 
 
 def _is_bool(value: Value) -> bool:

@@ -31,7 +31,7 @@ def reaches(
 
 def _uses(
     spread: str,
-    body: object,
+    body: tuple[ir.Stmt, ...],
     name: str,
     owner: LinkedClass,
     cls: LinkedClass,
@@ -39,6 +39,7 @@ def _uses(
 ) -> Iterator[bool | None]:
     """For every use of `**kwargs` in a function body: whether the keyword reaches somebody through it."""
     handed_on: set[int] = set()
+    looked_up = {id(kwargs): key for kwargs, key in _lookups(body, spread)}
     for node in ir.nodes(body):
         if isinstance(node, ir.Call):
             forwards = [a.value for a in node.arguments if a.star == "**" and a.value == ir.Name(spread)]
@@ -46,7 +47,11 @@ def _uses(
                 handed_on |= {id(value) for value in forwards}
                 yield _receives(name, node, owner, cls, asked)
         elif node == ir.Name(spread) and id(node) not in handed_on:
-            yield True  # read, popped from, handed to a helper: somebody looks at it
+            # Iterated over, or handed to a helper: somebody looks at it. What a base takes, and is not given,
+            # is another matter.
+            base = cls.find("__init__", after=owner)
+            is_of_the_base = base is not None and reaches(name, base, cls, asked) is True
+            yield looked_up.get(id(node), name) == name or is_of_the_base
 
 
 def _receives(
@@ -126,7 +131,7 @@ def _chain(cls: LinkedClass) -> Iterator[frozenset[str] | None]:
             return
         uses = sum(n == ir.Name(spread.name) for n in function.nodes)
         handed_on = _handed_on(function, spread.name)
-        if uses != handed_on + len(list(_asked(function, spread.name))) or handed_on > 1:
+        if uses != handed_on + len(_asked(function, spread.name)) or handed_on > 1:
             yield None
         if not handed_on:
             return
@@ -146,22 +151,28 @@ def _handed_on(function: ir.FunctionFacts, spread: str) -> int:
     return count
 
 
-def _asked(function: ir.FunctionFacts, spread: str) -> Iterator[str]:
-    """Keys that a function looks up in its keywords: `"x" in kwargs`, `kwargs.pop("x")`, `kwargs["x"]`."""
+def _asked(function: ir.FunctionFacts, spread: str) -> list[str]:
+    """Keys that a function looks up in its keywords."""
+    return [key for _, key in _lookups(function.body, spread)]
+
+
+def _lookups(body: tuple[ir.Stmt, ...], spread: str) -> Iterator[tuple[ir.Expr, str]]:
+    """The places where a function asks its keywords for a key, and the key: `"x" in kwargs`,
+    `kwargs.pop("x")`, `kwargs["x"]`."""
     kwargs = ir.Name(spread)
-    for node in function.nodes:
+    for node in ir.nodes(body):
         match node:
             case ir.Comparison(
                 left=ir.Literal(value=str(key)), operators=("in" | "not in",), rights=(right,)
             ) if right == kwargs:
-                yield key
+                yield right, key
             case ir.Call(
                 function=ir.Attribute(value=value, name="pop" | "get" | "setdefault"),
                 arguments=(ir.Argument(value=ir.Literal(value=str(key))), *_),
             ) if value == kwargs:
-                yield key
+                yield value, key
             case ir.Subscript(value=value, items=(ir.Literal(value=str(key)),)) if value == kwargs:
-                yield key
+                yield value, key
 
 
 def is_dead(cls: LinkedClass, key: str) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from policyfix.facts import ir
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.trace import CoreCall, InPlace, Store
@@ -66,11 +67,12 @@ class AttachedState(Rule[PolicyClass]):
 
     @staticmethod
     def _handled(policy: PolicyClass, attribute: str) -> bool:
-        """Whether a method beside forward detaches the attribute."""
+        """Whether a method beside forward, that forward does not call, detaches the attribute."""
         assert policy.forward is not None
+        run = {"__init__", policy.forward[0].name, *ir.names_in(policy.forward[0])}
         for cls in policy.cls.linked:
             for function in cls.facts.functions:
-                if function is policy.forward[0] or function.name == "__init__":
+                if function.name in run:
                     continue
                 trace = policy.evaluate(function.name)
                 if trace is None:
