@@ -31,9 +31,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF506", "lab/agents.py::Mixed"),
         ("PF704", "lab/agents.py::Mixed"),
     },
-    "hal": {
-        ("PF604", "mesh/rl/experience.py::Experience"),
-    },
     "hugo": {
         ("PF604", "ppo/single.py::learn"),
     },
@@ -53,7 +50,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "tove": {
         ("PF202", "agents/solid.py::Spare"),  # `type(pair)(h, c)`
         ("PF304", "agents/wrapper.py::CautiousAgent"),  # a subclass of the module around the factory
-        ("PF604", "rl/experience.py::Experience"),  # a dict that is written, a spec out of a function
     },
     "ulla": {
         ("PF303", "wader/agents/egret.py::Egret"),  # its range never arrives: PF302 says so

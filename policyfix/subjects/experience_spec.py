@@ -71,20 +71,44 @@ def _entries(
     for argument in spec.arguments:
         if argument.keyword is not None:
             names |= {argument.keyword} - _OPTIONS
-        elif isinstance(argument.value, ir.Mapping) and not argument.star:
-            for key, value in zip(argument.value.keys, argument.value.values, strict=True):
+            continue
+        if argument.star == "*":
+            return None
+        inner = _keys(argument.value, function, module, contract)
+        if inner is None:
+            return None
+        names |= inner
+    return frozenset(names)
+
+
+def _keys(
+    mapping: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract | None
+) -> frozenset[str] | None:
+    """The keys of a dict: one that is spelled out, has one value for each of the names in a constant of the
+    module, or takes over those of another spec."""
+    match mapping:
+        case ir.Mapping(keys=keys, values=values):
+            names: set[str] = set()
+            for key, value in zip(keys, values, strict=True):
                 if isinstance(key, ir.Literal) and isinstance(key.value, str):
                     names.add(key.value)
                     continue
-                inner = None
-                if key is None and contract is not None:
-                    inner = _taken_over(value, function, module, contract)
+                inner = None if key is not None else _keys(value, function, module, contract)
                 if inner is None:
                     return None
                 names |= inner
-        else:
-            return None
-    return frozenset(names)
+            return frozenset(names)
+        case ir.Comprehension(
+            kind="DictComp",
+            element=ir.Sequence(items=(ir.Name() as key, _)),
+            generators=((target, ir.Name(id=constant), ()),),
+        ) if key == target:
+            assigned = module.assigned(constant)
+            items = assigned[0].items if assigned and isinstance(assigned[0], ir.Sequence) else ()
+            given = [item.value for item in items if isinstance(item, ir.Literal)]
+            return frozenset(map(str, given)) if given and len(given) == len(items) else None
+        case _:
+            return None if contract is None else _taken_over(mapping, function, module, contract)
 
 
 def _meant(name: ir.Expr, function: ir.FunctionFacts, module: Module) -> Symbol:

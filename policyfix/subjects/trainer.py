@@ -414,7 +414,7 @@ class Trainer:
         return tuple(dict.fromkeys([*self._rows_updated(), *self._rows_overwritten()]))
 
     def _rows_updated(self) -> Iterator[Stored]:
-        """Entries of the TensorDicts that rows take over: `buffer[rows].update(td)`."""
+        """Entries of the TensorDicts and dicts that rows take over: `buffer[rows].update(td)`."""
         for call in self.calls:
             if call.receiver is None or not call.arguments:
                 continue
@@ -428,6 +428,7 @@ class Trainer:
                     continue
                 if not any(Const(write.key) in walk(guard) for guard in write.guards):
                     yield Stored(write.key, write.place, spec)
+            yield from (Stored(key, call.place, spec) for key in sorted(_spelled_out(call) - asked))
 
     def _rows_overwritten(self) -> Iterator[Stored]:
         """Entries of the buffer itself: `buffer["ratio"][rows] = ratio`."""
@@ -659,6 +660,21 @@ def _spec_behind(buffer: Value) -> Place | None:
             return Place(path, "", span)
         case _:
             return None
+
+
+def _spelled_out(call: Invocation) -> set[str]:
+    """The entries of a dict that stands in a call, without those that its function compares with others."""
+    nodes = () if call.place.function is None else call.place.function.nodes
+    compared = {text for node in nodes if isinstance(node, ir.Comparison) for text in ir.strings_in(node)}
+    return {
+        key.value
+        for node in nodes
+        if isinstance(node, ir.Call) and node.span == call.place.span
+        for argument in node.arguments
+        if isinstance(argument.value, ir.Mapping)
+        for key in argument.value.keys
+        if isinstance(key, ir.Literal) and isinstance(key.value, str)
+    } - compared
 
 
 # What a policy says of itself: nothing of it leads back to the policy.
