@@ -65,8 +65,8 @@ class Program(Run):
         self._spoken: dict[Value, bool] = {}
         self._worth_reading: dict[int, bool] = {}  # imports, by identity
         self._statement_call: ir.Call | None = None
-        self._tests: dict[int, ir.Expr] = {}  # by the identity of what runs where they hold
-        self.tests: dict[int, ir.Expr] = {}  # of branches, by their number
+        self.tests: dict[int, Value] = {}  # of branches, by their number
+        self._deciding: list[Value] = []  # of the branches that are being run
         self.skips: list[tuple[tuple[Region, ...], int]] = []  # where a pass goes over to the next one
 
     def run(self) -> Trace:
@@ -184,9 +184,6 @@ class Program(Run):
                         self._state.names.pop(binding.name, None)
                     else:
                         self._state.names[binding.name] = self.term("imported", Const(binding.name))
-            case ir.If(test=test, body=body):
-                self._tests[id(body)] = test
-                super()._statement(node)
             case ir.Evaluate(value=ir.Call() as call):
                 self._statement_call = call
                 super()._statement(node)
@@ -196,9 +193,15 @@ class Program(Run):
             case _:
                 super()._statement(node)
 
+    def _paths(
+        self, test: Value, asked: ir.Expr, body: tuple[ir.Stmt, ...], orelse: tuple[ir.Stmt, ...]
+    ) -> None:
+        self._deciding.append(test)
+        super()._paths(test, asked, body, orelse)
+        self._deciding.pop()
+
     def _arm(self, branch: int, number: int, body: tuple[ir.Stmt, ...]) -> None:
-        if id(body) in self._tests:
-            self.tests[branch] = self._tests[id(body)]
+        self.tests[branch] = self._deciding[-1]
         self._within.append(Region("arm", branch, number))
         super()._arm(branch, number, body)
         self._within.pop()

@@ -361,9 +361,9 @@ class Trainer:
 
     def tests_a_count(self, region: Region) -> bool:
         """Whether a branch is taken for every so many passes only: its test asks for a remainder."""
-        test = self._program.tests.get(region.site)
-        return region.kind == "arm" and any(
-            isinstance(n, ir.Operation) and n.operator == "%" for n in ir.nodes(test)
+        asked = self._program.tests.get(region.site) if region.kind == "arm" else None
+        return asked is not None and any(
+            isinstance(part, Term) and part.op == "%" for part in walk(asked, _is_of_numbers)
         )
 
     @cached_property
@@ -422,7 +422,8 @@ class Trainer:
             given = set(options(call.arguments[0]))
             if spec is None or others or any(self._drops_entries(c, given) for c in self.calls):
                 continue
-            asked = ir.strings_in(tuple(self._program.tests.get(r.site) for r in call.within))
+            tests = [self._program.tests[r.site] for r in call.within if r.kind == "arm"]
+            asked = {part.value for test in tests for part in walk(test) if isinstance(part, Const)}
             for write in self.trace.of(KeyWrite):
                 if write.tensordict not in given or write.order > call.order or write.key in asked:
                     continue
@@ -687,6 +688,11 @@ _KNOWN_METHODS = frozenset(
     "l2_init_loss update_l2_init_weight_copy compute_weight_metrics initialize_to_environment "
     "activate_actions activate_observations __init__ share_memory".split()
 )
+
+
+def _is_of_numbers(term: Term) -> bool:
+    """Whether a term compares, joins or reckons with what it is made of."""
+    return term.op in ("not", "and", "or", "+", "-") or term.op.startswith("compare")
 
 
 def _is_not_known(call: Invocation) -> bool:
