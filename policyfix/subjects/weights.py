@@ -11,7 +11,7 @@ from policyfix.record import record
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import InPlace, Place, Rebound, Store, Trace
-from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, storage, walk
+from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, parts, reach, storage, walk
 
 # Stands for the clip range of a config: a number that no source has.
 RANGE = Const(0.0009765625001)
@@ -109,13 +109,13 @@ def follows_config(clamp: Clamp) -> bool:
 
 def is_fixed(bound: Value, absent: Callable[[Value], bool] = lambda _: False) -> bool:
     """Whether a bound is made of numbers in the source alone, and of what is `absent` altogether."""
-    parts = walk(bound, lambda term: not absent(term))
+    made_of = walk(bound, lambda term: not absent(term))
     return all(
         (isinstance(part, Const) and (part.value is None or isinstance(part.value, (int, float))))
         or (isinstance(part, Term) and (part.op in _NUMBERS or part.op.startswith("=")))
         or isinstance(part, (Either, Group))
         or absent(part)
-        for part in parts
+        for part in made_of
     )
 
 
@@ -214,8 +214,19 @@ def _made_of(
 ) -> bool:
     """Whether something is part of a value, through what hands values on; `closed` is not looked into."""
     barred = _SAYING_NO_VALUE | (_CUTTING_THE_GRAPH if attached else frozenset())
-    parts = walk(value, lambda term: term.op not in barred and not closed(term))
-    return any(isinstance(p, Term) and is_one(p) for p in parts)
+
+    def onward(part: Value) -> Iterable[Value]:
+        if not isinstance(part, Term):
+            return parts(part)
+        if part.op in barred or closed(part):
+            return ()
+        return part.args[:1] if part.op in _LIKE_ANOTHER else part.args
+
+    return any(isinstance(p, Term) and is_one(p) for p in reach(value, onward))
+
+
+# Methods that ask the other tensor for its shape, dtype or device alone.
+_LIKE_ANOTHER = frozenset("to type_as view_as reshape_as expand_as".split())
 
 
 def is_weight(value: Value) -> bool:

@@ -109,7 +109,7 @@ def _number(value: Value, mode: Mode) -> Size | None:
         return None if filled is None else mode.trace.shapes.size(filled)
     if value.op in ("torch.ones", "torch.ones_like", "new_ones"):
         return ONE
-    if value.op in ("to", "long", "clone"):
+    if value.op in _ANYWHERE:
         return _number(args[0], mode)
     if value.op == "*" and len(args) == 2:
         one, other = (_number(arg, mode) or mode.trace.shapes.size(arg) for arg in args)
@@ -120,4 +120,15 @@ def _number(value: Value, mode: Mode) -> Size | None:
 # What takes sizes, dtype and device from its first argument, and no number.
 _LIKE = frozenset({"torch.full_like", "new_full", "torch.ones_like", "new_ones"})
 # Where those who fill a tensor with a number are given it.
-_FULL = {"torch.full": 1, "torch.full_like": 1, "new_full": 2}
+_FULL = {
+    "torch.full": 1,
+    "torch.full_like": 1,
+    "new_full": 2,
+    "torch.tensor": 0,
+    "torch.as_tensor": 0,
+    "new_tensor": 1,
+}
+# Methods that leave one number as it is, wherever it comes to lie.
+_ANYWHERE = frozenset(
+    "to long int clone contiguous expand expand_as repeat view reshape flatten unsqueeze".split()
+)
