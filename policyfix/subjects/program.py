@@ -304,7 +304,7 @@ class Program(Run):
         open_ended = spread or evaluation.open_ended
         at = len(self.trace.events)
         head = node.function
-        if isinstance(head, ir.Attribute) and isinstance(callee, (Method, Bound)):
+        if isinstance(head, ir.Attribute) and receiver not in (None, callee):
             head = head.value
         place, order = self._place(node.span), self._tick()
         if follows:
