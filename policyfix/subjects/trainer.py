@@ -9,6 +9,7 @@ from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
+from policyfix.flow.calls import PURE_PACKAGES
 from policyfix.project import LinkedClass, Module
 from policyfix.record import record
 from policyfix.subjects.program import (
@@ -29,6 +30,13 @@ _PARALLEL = frozenset({"new:torch.nn.parallel.DistributedDataParallel", "new:tor
 _WRAPPERS = _PARALLEL | frozenset(
     "torch.compile torch.jit.script "
     "typing.cast to cuda cpu train eval requires_grad_ float half .module module call made".split()
+)
+# What is a policy in pieces: with these, its state can be reset as well.
+_PIECES = frozenset(
+    f"{module}{named}{kind}"
+    for module in ("", "module.")
+    for named in ("", "named_")
+    for kind in ("modules", "children", "buffers")
 )
 # Methods of a TensorDict that give one with the same entries.
 _KEEPING_ENTRIES = frozenset(
@@ -171,18 +179,22 @@ class Trainer:
     def _hands_over(self, call: Invocation) -> bool:
         if call.followed or call in self.forwards:
             return False
-        receiver = call.receiver
-        if receiver is not None and set(roots(receiver)) & self.policies:
-            if call.name in _KNOWN_METHODS | self.contract.method_names:
+        receiver, name = _method(call)
+        if receiver is not None and self._leads_to_policy(receiver):
+            if name in _KNOWN_METHODS | self.contract.method_names:
                 return False
             if isinstance(receiver, Thing) and receiver.cls is not None:
-                found = receiver.cls.find(call.name)
+                found = receiver.cls.find(name)
                 return found is None or bool(self.contract.method_names & ir.names_in(found[0]))
             return True
         given = (*call.arguments, *(value for _, value in call.keywords))
-        if not any(set(roots(a)) & self.policies for a in given if not self._is_derived(a)):
+        if not any(self._leads_to_policy(a) for a in given if not self._is_derived(a)):
             return False
         return _is_not_known(call)
+
+    def _leads_to_policy(self, value: Value) -> bool:
+        """Whether a value is a policy, or its modules or buffers."""
+        return not self.policies.isdisjoint(roots(value, in_pieces=True))
 
     def _is_derived(self, value: Value) -> bool:
         """Whether a value comes from a policy and gives no way back to it: its parameters, its weights, its
@@ -686,7 +698,7 @@ _KNOWN_METHODS = frozenset(
     "train eval "
     "to cpu cuda half float requires_grad_ zero_grad state_dict load_state_dict get_agent_experience_spec "
     "l2_init_loss update_l2_init_weight_copy compute_weight_metrics initialize_to_environment "
-    "activate_actions activate_observations __init__ share_memory".split()
+    "activate_actions activate_observations __init__ share_memory flatten_parameters".split()
 )
 
 
@@ -696,7 +708,12 @@ def _is_of_numbers(term: Term) -> bool:
 
 
 def _is_not_known(call: Invocation) -> bool:
-    return call.receiver is not None and any(_is_unknown(o) for o in options(call.receiver))
+    """Whether a call may do anything with what it is given. Functions of the project that are not followed
+    say nothing of the contract; those of torch and its like keep to themselves."""
+    if call.receiver is None:
+        package, dot, _ = call.name.partition(".")
+        return bool(dot) and package not in PURE_PACKAGES
+    return any(_is_unknown(o) for o in options(call.receiver))
 
 
 def _is_unknown(value: Value) -> bool:
@@ -719,17 +736,41 @@ def _bases(cls: LinkedClass) -> Iterator[object]:
         yield from linked.bases
 
 
-def roots(value: Value, through: frozenset[str] = _WRAPPERS) -> Iterator[Value]:
-    """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`."""
+def roots(value: Value, through: frozenset[str] = _WRAPPERS, in_pieces: bool = False) -> Iterator[Value]:
+    """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`; `in_pieces`
+    also behind `agent.modules()`."""
 
     def wrapped(current: Value) -> Iterable[Value]:
         if isinstance(current, Either):
             return current.options
-        if not isinstance(current, Term) or current.op not in through or _is_said(current):
+        if not isinstance(current, Term) or _is_said(current):
             return ()
-        return [a for a in current.args if not isinstance(a, Const)][:1]
+        leads = current.op in through or (in_pieces and _is_piece(current))
+        return [a for a in current.args if not isinstance(a, Const)][:1] if leads else ()
 
     return (found for found in reach(value, wrapped) if not isinstance(found, Either))
+
+
+def _is_piece(value: Value) -> bool:
+    """Whether a value is all modules or buffers of a module, one of them, or the method that gives them."""
+    while isinstance(value, Term) and value.op in ("index", "each", "call"):
+        value = next((a for a in value.args if not isinstance(a, Const)), value.args[0])
+    match value:
+        case Term(op="attribute", args=(_, Const(value=str(name)))):
+            return name in _PIECES
+        case Term(op=name):
+            return name in _PIECES
+        case _:
+            return False
+
+
+def _method(call: Invocation) -> tuple[Value | None, str]:
+    """Whose method is called, and its name: one that a class only inherits is an attribute that is called."""
+    match call.receiver:
+        case Term(op="attribute", args=(Thing() as owner, Const(value=str(name)))) if call.name == "__call__":
+            return owner, name
+        case _:
+            return call.receiver, call.name
 
 
 def _is_said(made: Term) -> bool:
