@@ -567,6 +567,13 @@ def test_what_a_dataclass_is_built_with_comes_before_its_defaults(made: str, hel
     assert [v.op if isinstance(v, Term) else str(v.value) for v in trace.returned.items] == held
 
 
+@pytest.mark.parametrize(("length", "known"), [(3, True), (30_000, False)])
+def test_a_long_table_is_data_and_stops_no_run(length: int, known: bool) -> None:
+    trace = run("td['k'] = [TABLE[0], TABLE[1]][0]", head=f"TABLE = {list(range(length))}\n")
+    assert trace.complete
+    assert (Const(0) in [e.value for e in trace.of(KeyWrite)]) is known
+
+
 @pytest.mark.parametrize("maker", ["Kept", "Sub", "Kept(1)", "type(Kept(1))"])
 def test_a_class_method_is_given_the_class_however_it_is_reached(maker: str) -> None:
     head = (

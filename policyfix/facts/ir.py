@@ -8,6 +8,7 @@ and picklable.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import get_args
 
 from policyfix.record import record
@@ -395,10 +396,18 @@ _PARTS = {
 }
 
 
+_LARGEST_TABLE = 1000  # what is longer is data: to go through it at every use takes all the steps of a run
+
+
 def is_spelt_out(expr: Expr) -> bool:
     """Whether an expression is a literal, or a display of literals that is not there to be filled."""
     empty = expr in (Mapping((), ()), Sequence("list", ()), Sequence("set", ()))
-    return not empty and all(isinstance(part, (Literal, Sequence, Mapping)) for part in nodes(expr))
+    parts = list(islice(nodes(expr), _LARGEST_TABLE + 1))
+    return (
+        not empty
+        and len(parts) <= _LARGEST_TABLE
+        and all(isinstance(part, (Literal, Sequence, Mapping)) for part in parts)
+    )
 
 
 def head(expr: Expr) -> Expr:
