@@ -167,7 +167,7 @@ def builders(
 ) -> Iterator[Path]:
     """Files that may build classes of those that speak of the observation, or that inherit from one or from
     the `base` of policies: they import such a class, a module of them, or a table that a file makes of such
-    classes."""
+    classes; or their decorators register them."""
     classes = {name for path in observing for name, _ in headers[path].classes}
     classes.add(base.rpartition(".")[2].encode())
     heirs = set(dependants(classes, headers))
@@ -179,8 +179,9 @@ def builders(
     named = re.compile(rb"\b(?:%s)\b" % b"|".join(map(re.escape, sorted(modules))))
     built = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(classes))))
     tables: dict[bytes, set[bytes]] = {}
+    registries = {r for path in (*observing, *heirs) for r in _registries(headers[path], read(path))}
     for path, header in headers.items():
-        if any(_brings(names, classes) for _, names in header.imports):
+        if _module_name(path) in registries or any(_brings(names, classes) for _, names in header.imports):
             yield path
             tables.setdefault(_module_name(path), set()).update(_TABLE.findall(b"\n" + read(path)))
             continue
@@ -191,6 +192,17 @@ def builders(
         for module, names in header.imports:
             if _brings(names, tables.get(module.rpartition(b".")[2], frozenset())):
                 yield path
+
+
+_DECORATED = re.compile(rb"\n@(\w+)[^\n]*\n(?:@[^\n]*\n)*class\b")
+
+
+def _registries(headers: Headers, data: bytes) -> Iterator[bytes]:
+    """The last names of the modules that a file gets the decorators of its classes from."""
+    heads = set(_DECORATED.findall(b"\n" + data))
+    for module, names in headers.imports if heads else ():
+        if _brings(names, heads):
+            yield from (module.rpartition(b".")[2], *heads)
 
 
 def _module_name(path: Path) -> bytes:

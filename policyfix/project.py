@@ -130,6 +130,12 @@ class Module:
         found = owner.find(expr.name) if isinstance(owner, LinkedClass) else None
         return None if found is None else found[0]
 
+    def decorating(self, decorator: ir.Expr) -> ir.FunctionFacts | None:
+        """The function or method of the project that a decorator calls."""
+        named = decorator.function if isinstance(decorator, ir.Call) else decorator
+        symbol = self.resolve(named)
+        return symbol.facts if isinstance(symbol, FunctionRef) else self.method(named)
+
     def imported_files(self) -> Iterator[Path]:
         """The files of the project that the module imports from; they are not read."""
         found = (self.project.imported_file(binding, self) for binding in self.facts.imports)
@@ -312,10 +318,9 @@ def _gives_back(decorator: ir.Expr, cls: LinkedClass) -> bool:
     """Whether a decorator gives a class back as it is, or with a constructor of its fields."""
     module = cls.module
     is_called = isinstance(decorator, ir.Call)
-    named = decorator.function if isinstance(decorator, ir.Call) else decorator
-    symbol = module.resolve(named)
-    function = symbol.facts if isinstance(symbol, FunctionRef) else module.method(named)
+    function = module.decorating(decorator)
     if function is None:
+        symbol = module.resolve(decorator.function if isinstance(decorator, ir.Call) else decorator)
         if symbol == External("dataclasses.dataclass"):  # of a module, more than its fields would be wanting
             return not cls.is_module
         return isinstance(symbol, External) and symbol.name in _MARKS

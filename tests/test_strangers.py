@@ -34,9 +34,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "hugo": {
         ("PF604", "ppo/single.py::learn"),
     },
-    "isla": {
-        ("PF403", "tidal/registry.py::Policies"),
-    },
     "jonas": {
         ("PF302", "kit/policies/small.py::Sparrow"),
         ("PF510", "kit/policies/small.py::Sparrow"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -300,7 +300,7 @@ def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> I
         is_told = read or choice is not None
         if _is_named(node.function, assigned) and (not is_told or _is_function(node.function, module)):
             continue  # before another file is read for it
-        classes, selected_by = _classes(node.function, assigned, module)
+        classes, selected_by = _classes(node.function, assigned, module, function)
         if not classes or not all(_is_contract(c, contract) for c in classes):
             continue
         chosen_by = tuple(_told(expr, assigned) for expr in selected_by)
@@ -411,26 +411,28 @@ def _is_function(callee: ir.Expr, module: Module) -> bool:
 
 
 def _classes(
-    callee: ir.Expr, assigned: Mapping[str, list[ir.Expr]], module: Module
+    callee: ir.Expr, assigned: Mapping[str, list[ir.Expr]], module: Module, function: ir.FunctionFacts
 ) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
     """The classes that a callee may be, and the expressions that choose; none where not all are known.
     `assigned` holds what the names of the function are given."""
     if isinstance(callee, ir.Name) and callee.id in assigned:
-        found = [_chosen(value, module) for value in assigned[callee.id]]
+        found = [_chosen(value, module, function) for value in assigned[callee.id]]
         if not all(classes for classes, _ in found):
             return (), ()
         return tuple(c for cs, _ in found for c in cs), tuple(key for _, keys in found for key in keys)
-    return _chosen(callee, module)
+    return _chosen(callee, module, function)
 
 
-def _chosen(expr: ir.Expr, module: Module) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
+def _chosen(
+    expr: ir.Expr, module: Module, function: ir.FunctionFacts
+) -> tuple[tuple[LinkedClass, ...], tuple[ir.Expr, ...]]:
     match expr:
         case ir.Subscript(value=table, items=(key,)):
-            return _table(table, module), (key,)
+            return _table(table, module, function), (key,)
         case ir.Call(function=ir.Attribute(value=table, name="get"), arguments=(first, *_)):
-            return _table(table, module), (first.value,)
+            return _table(table, module, function), (first.value,)
         case ir.Conditional(test=test, body=body, orelse=orelse):
-            arms = [_chosen(arm, module) for arm in (body, orelse)]
+            arms = [_chosen(arm, module, function) for arm in (body, orelse)]
             if not all(classes for classes, _ in arms):
                 return (), ()
             return tuple(c for cs, _ in arms for c in cs), (test, *(k for _, ks in arms for k in ks))
@@ -441,13 +443,23 @@ def _chosen(expr: ir.Expr, module: Module) -> tuple[tuple[LinkedClass, ...], tup
             return (), ()
 
 
-def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
-    """The classes in a module-level dict."""
-    if not isinstance(expr, ir.Name):
-        return ()
-    assigned = module.assigned(expr.id)
-    found, module = (None, module) if assigned is None else assigned
+def _table(expr: ir.Expr, module: Module, function: ir.FunctionFacts) -> tuple[LinkedClass, ...]:
+    """The classes in a dict of a module or a class, which may be filled by decorators."""
+    found: ir.Expr | None = None
+    spellings = {expr}
+    match expr:
+        case ir.Name(id=name):
+            found, module = module.assigned(name) or (None, module)
+        case ir.Attribute(value=ir.Name(id=head), name=name):
+            within = function.qualname.rpartition(".")[0]
+            is_own = bool(within and function.parameters) and head == function.parameters[0].name
+            cls = module.resolve(ir.Name(within if is_own else head))
+            if isinstance(cls, LinkedClass):
+                module, found = cls.module, dict(cls.facts.attributes).get(name)
+                spellings = {ir.Attribute(ir.Name(owner), name) for owner in ("cls", "self", cls.name)}
     match found:
+        case ir.Mapping(keys=()):
+            return tuple(_registered(spellings, module))
         case ir.Mapping(values=values):
             pass
         case ir.Call(function=ir.Name(id="dict"), arguments=arguments):
@@ -460,6 +472,26 @@ def _table(expr: ir.Expr, module: Module) -> tuple[LinkedClass, ...]:
         if all(isinstance(s, LinkedClass) for s in symbols)
         else ()
     )
+
+
+def _registered(table: Set[ir.Expr], module: Module) -> Iterator[LinkedClass]:
+    """The classes that decorators put into a table of a module: `TABLE[name] = cls`."""
+    for function in (*module.facts.functions, *(f for c in module.facts.classes for f in c.functions)):
+        inner = tuple(n.what for n in function.nodes if isinstance(n, ir.Define))
+        nodes = list(ir.nodes((function, inner)))
+        given = {ir.Name(node.name) for node in nodes if isinstance(node, ir.Parameter)}
+        entered = any(
+            isinstance(target, ir.Subscript) and target.value in table and node.value in given
+            for node in nodes
+            if isinstance(node, ir.Assign)
+            for target in node.targets
+        )
+        for path in module.project.texts.files_with("@", function.name) if entered else ():
+            if (holder := module.project.module(path)) is None:
+                continue
+            for facts in holder.facts.classes:
+                if any(holder.decorating(decorator) == function for decorator in facts.decorators):
+                    yield module.project.link(facts, holder)
 
 
 def class_of(factory: Factory) -> LinkedClass | None:
