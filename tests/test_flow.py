@@ -99,6 +99,8 @@ def attached(trace: Trace) -> bool:
         'match {"k": x}:\n    case dict(entries):\n        td.update(entries)',
         'for key in ("k", "l"):\n    td[key] = x',
         'def inner():\n    td["k"] = x\ninner()',
+        'def two():\n    yield x\n    yield td\nfor t in two():\n    t["k"] = x',
+        'def pairs():\n    for i in range(3):\n        yield i, td\nfor i, t in pairs():\n    t["k"] = x',
         "self.helper(into=td, value=x)",
         "self.helper(*(td, x))",
         'self.helper(**{"into": td, "value": x})',

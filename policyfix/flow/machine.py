@@ -26,6 +26,7 @@ class Frame:
     function: ir.FunctionFacts
     receiver: Value | None
     exits: list[tuple[Value, State]] = field(default_factory=list)
+    yielded: list[Value] = field(default_factory=list)
     loops: list[dict[str, list[State]]] = field(default_factory=list)  # at `break`, at `continue`
     symbols: dict[str, Symbol] = field(default_factory=dict)  # local imports
     shared: set[str] = field(default_factory=set)  # global and nonlocal names

@@ -238,6 +238,8 @@ class Run(Calls):
             return UNKNOWN
         self._state = self._join([state for _, state in frame.exits])
         self._state.names = outer_names
+        if frame.yielded:
+            return self.term("each", either(frame.yielded))
         return frame.exits[0][0] if len(frame.exits) == 1 else either(value for value, _ in frame.exits)
 
     def _call_wrapper(
@@ -604,12 +606,13 @@ class Run(Calls):
         del self._guards[guarded:]
 
     def _yield(self, value: Value) -> Value:
-        """Where a generator hands over: as a context manager, to the body of the `with` that called it."""
+        """Where a generator hands over: to a loop over it; as a context manager, to the body of the `with`
+        that called it."""
         frame, block = self._frame, self._blocks[-1] if self._blocks else None
-        if block is None or block.is_done or len(self._stack) != block.depth + 1:
-            return self.term("opaque", value)
-        if all(self._decorator(d, frame.module) not in MANAGERS for d in frame.function.decorators):
-            return self.term("opaque", value)
+        is_manager = any(self._decorator(d, frame.module) in MANAGERS for d in frame.function.decorators)
+        if not is_manager or block is None or block.is_done or len(self._stack) != block.depth + 1:
+            frame.yielded.append(value)
+            return UNKNOWN
         block.is_done = True
         names, self._state.names = self._state.names, block.names
         self._stack.pop()

@@ -17,7 +17,14 @@ from policyfix.facts import ir
 from policyfix.flow.machine import State
 from policyfix.flow.run import Run
 from policyfix.project import External, FunctionRef, LinkedClass, Module, Project, Symbol
-from policyfix.subjects.training_code import Code, contract_words, speaks_of_stamps, uses_in, writes_to_rows
+from policyfix.subjects.training_code import (
+    Code,
+    contract_words,
+    is_generator,
+    speaks_of_stamps,
+    uses_in,
+    writes_to_rows,
+)
 from policyfix.trace import Carried, CopyWrite, Invocation, Region, Trace
 from policyfix.values import (
     TENSORDICTS,
@@ -363,7 +370,7 @@ class Program(Run):
     def _matters(self, function: ir.FunctionFacts, arguments: list[Value]) -> bool:
         if self._words & ir.words_in(function) or writes_to_rows(function):
             return True
-        if speaks_of_stamps(function, self.contract):
+        if speaks_of_stamps(function, self.contract) or is_generator(function):  # of minibatches, maybe
             return True
         return any(self._is_spoken(a) for a in arguments)
 

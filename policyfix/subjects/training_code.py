@@ -143,6 +143,11 @@ def writes_to_rows(function: ir.FunctionFacts) -> bool:
     )
 
 
+@remembered
+def is_generator(function: ir.FunctionFacts) -> bool:
+    return any(isinstance(node, ir.Yield) for node in function.nodes)
+
+
 def speaks_of_stamps(function: ir.FunctionFacts, contract: Contract) -> bool:
     """Whether a function speaks of all of the stamps, as one does that writes them."""
     return bool(contract.stamps) and ir.strings_in(function).issuperset(contract.stamps)

@@ -1,0 +1,13 @@
+import torch
+from tensordict import TensorDict
+
+
+def minibatches(buffer: TensorDict):
+    for rows in torch.randperm(len(buffer)).split(8):
+        yield rows, buffer[rows]
+
+
+def refresh(buffer: TensorDict, policy) -> None:
+    for rows, minibatch in minibatches(buffer):
+        out = policy(minibatch.select("env_obs"), action=minibatch["actions"])
+        buffer["values"][rows].copy_(out["value"].squeeze(-1))  # expect: PF605
