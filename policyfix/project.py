@@ -136,6 +136,11 @@ class Module:
         symbol = self.resolve(named)
         return symbol.facts if isinstance(symbol, FunctionRef) else self.method(named)
 
+    def spelt_out(self, expr: ir.Expr | None) -> ir.Expr | None:
+        """An expression, or what the constant is spelt out as that it names."""
+        symbol = self.resolve(expr) if isinstance(expr, (ir.Name, ir.Attribute)) else None
+        return symbol.value if isinstance(symbol, Constant) else expr
+
     def imported_files(self) -> Iterator[Path]:
         """The files of the project that the module imports from; they are not read."""
         found = (self.project.imported_file(binding, self) for binding in self.facts.imports)

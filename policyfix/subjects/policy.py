@@ -398,10 +398,12 @@ class PolicyClass:
         if self.constructor is None:
             return None
         run = Run()
+        constructor, owner = self.constructor
         arguments: dict[str, Value] = {
             p.name: run.term("parameter", Const(p.name))
-            for p in self.constructor[0].parameters
-            if isinstance(p.default, ir.Literal) and type(p.default.value) in (int, float)
+            for p in constructor.parameters
+            if isinstance(default := owner.module.spelt_out(p.default), ir.Literal)
+            and type(default.value) in (int, float)
         }
         instance = run.build(self.cls, {**self._constructor_arguments(run), **arguments, **dict(values)})
         construction, trace = run.trace, Trace()

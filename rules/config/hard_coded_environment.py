@@ -149,7 +149,7 @@ def _defaults(policy: PolicyClass) -> set[int]:
     for cls in {c for top in held for c in top.linked}:
         constructor = cls.facts.function("__init__")
         for parameter in () if constructor is None else constructor.parameters:
-            for node in ir.nodes(parameter.default):
+            for node in ir.nodes(cls.module.spelt_out(parameter.default)):
                 if isinstance(node, ir.Literal) and type(node.value) is int:
                     found.add(node.value)
     return found
