@@ -46,7 +46,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     },
     "tove": {
         ("PF202", "agents/solid.py::Spare"),  # `type(pair)(h, c)`
-        ("PF304", "agents/wrapper.py::CautiousAgent"),  # a subclass of the module around the factory
     },
     "ulla": {
         ("PF303", "wader/agents/egret.py::Egret"),  # its range never arrives: PF302 says so

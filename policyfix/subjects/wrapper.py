@@ -112,16 +112,23 @@ def _may_end(body: tuple[ir.Stmt, ...]) -> bool:
     return any(isinstance(node, (ir.Return, ir.Raise, ir.Jump)) for node in ir.nodes(body))
 
 
-def wrapper(factory: Factory) -> Wrapper | None:
-    """The module that a factory is a method of, where it keeps what the factory builds and clips it."""
-    cls = class_of(factory)
-    if cls is None or not cls.is_module or cls.unknown or cls.is_rebuilt:
-        return None
-    clip = cls.find(factory.contract.clip_method)
-    attribute = _kept_in(cls, factory)
-    if clip is None or attribute is None or not is_as_written(clip) or not clip[0].parameters:
-        return None
-    return Wrapper(policy_of(cls, factory.contract), attribute, clip)
+def wrappers(factory: Factory) -> Iterator[Wrapper]:
+    """The modules that keep what a factory builds and clip it: the class that it is a method of, and those of
+    the same file that inherit from that one and clip in their own way."""
+    around = class_of(factory)
+    attribute = None if around is None else _kept_in(around, factory)
+    if around is None or attribute is None:
+        return
+    for facts in ir.classes(around.module.facts):
+        cls = around.module.project.link(facts, around.module)
+        if around not in cls.linked or not cls.is_module or cls.unknown or cls.is_rebuilt:
+            continue
+        clip, built = cls.find(factory.contract.clip_method), cls.find(factory.function.name)
+        if clip is None or not is_as_written(clip) or not clip[0].parameters:
+            continue
+        is_its_own = cls == around or (clip[1] == cls and built == (factory.function, around))
+        if is_its_own:
+            yield Wrapper(policy_of(cls, factory.contract), attribute, clip)
 
 
 def _is_call(expr: ir.Expr, function: ir.Expr) -> bool:

@@ -6,7 +6,7 @@ from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import clamps, clipping, follows_config, is_fixed
-from policyfix.subjects.wrapper import wrapper
+from policyfix.subjects.wrapper import wrappers
 from policyfix.trace import Called, Escape, Place
 from policyfix.values import Const, Term, Value
 
@@ -58,20 +58,18 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
             yield from self._check_policy(subject)
 
     def _check_wrapper(self, factory: Factory) -> Iterator[Finding]:
-        around = wrapper(factory)
-        if around is None:
-            return
         method, option = factory.contract.clip_method, factory.contract.clip_range
-        clamp = next(around.clamps(delegates=False), None)
-        bare = [p for p in factory.policies if p.is_contract and p.defines(method) is False]
-        if clamp is not None and bare:
-            names = ", ".join(sorted(policy.name for policy in bare))
-            yield self.finding(
-                clamp.place,
-                f"clamps policies without {method} ({names}) to a range of its own: the config's {option} "
-                "has no effect",
-                factory,
-            )
+        for around in wrappers(factory):
+            clamp = next(around.clamps(delegates=False), None)
+            bare = [p for p in factory.policies if p.is_contract and p.defines(method) is False]
+            if clamp is not None and bare:
+                names = ", ".join(sorted(policy.name for policy in bare))
+                yield self.finding(
+                    clamp.place,
+                    f"clamps policies without {method} ({names}) to a range of its own: the config's "
+                    f"{option} has no effect",
+                    factory,
+                )
 
     def _check_policy(self, policy: PolicyClass) -> Iterator[Finding]:
         found, built = policy.cls.find(policy.contract.clip_method), clipping(policy)

@@ -7,7 +7,7 @@ from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
-from policyfix.subjects.wrapper import wrapper
+from policyfix.subjects.wrapper import Wrapper, wrappers
 from policyfix.trace import Branch
 from policyfix.values import Const, Group, Ref, Term, Thing, Value, options, walk
 
@@ -51,14 +51,14 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
 
     def check(self, subject: PolicyClass | Factory) -> Iterator[Finding]:
         if isinstance(subject, Factory):
-            yield from self._check_wrapper(subject)
+            for around in wrappers(subject):
+                yield from self._check_wrapper(subject, around)
         elif subject.is_contract:
             yield from self._check_policy(subject)
 
-    def _check_wrapper(self, factory: Factory) -> Iterator[Finding]:
-        around = wrapper(factory)
-        outer = None if around is None else next(around.clamps(delegates=True), None)
-        if around is None or outer is None or not around.delegates():
+    def _check_wrapper(self, factory: Factory, around: Wrapper) -> Iterator[Finding]:
+        outer = next(around.clamps(delegates=True), None)
+        if outer is None or not around.delegates():
             return
         for policy in factory.policies:
             built = clipping(policy) if policy.is_contract else None
