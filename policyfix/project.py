@@ -115,20 +115,29 @@ class Module:
 
     def method(self, expr: ir.Expr) -> ir.FunctionFacts | None:
         """The method that an expression names: of a class, or of an instance that a module holds."""
+        module, seen = self, set[tuple[str, ir.Expr]]()
+        while (named := module._given(expr)) is not None and isinstance(named[0], ir.Attribute):
+            expr, module = named  # `enter = registry.add`
+            if (module.path, expr) in seen:
+                return None
+            seen.add((module.path, expr))
         if not isinstance(expr, ir.Attribute):
             return None
-        owner = self.resolve(expr.value)
-        match expr.value:
-            case ir.Name(id=name):
-                made = self.assigned(name)
-            case ir.Attribute(value=value, name=name) if isinstance(holder := self.resolve(value), ModuleRef):
-                made = holder.module.assigned(name)
-            case _:
-                made = None
+        owner, made = module.resolve(expr.value), module._given(expr.value)
         if made is not None and isinstance(made[0], ir.Call):
             owner = made[1].resolve(made[0].function)
         found = owner.find(expr.name) if isinstance(owner, LinkedClass) else None
         return None if found is None else found[0]
+
+    def _given(self, expr: ir.Expr) -> tuple[ir.Expr, Module] | None:
+        """What is assigned to `name`, or to `module.name`, and where that stands."""
+        match expr:
+            case ir.Name(id=name):
+                return self.assigned(name)
+            case ir.Attribute(value=value, name=name) if isinstance(holder := self.resolve(value), ModuleRef):
+                return holder.module.assigned(name)
+            case _:
+                return None
 
     def decorating(self, decorator: ir.Expr) -> ir.FunctionFacts | None:
         """The function or method of the project that a decorator calls."""

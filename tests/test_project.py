@@ -407,6 +407,7 @@ class Registry:
 
 
 registry = Registry()
+add = registry.add
 
 
 def patched(cls):
@@ -446,6 +447,8 @@ def maker(name):
         ("registry.Registry.enter('x')", False),
         ("registry.final", False),
         ("shared.add", False),
+        ("registry.add", False),
+        ("kept", False),
         ("registry.named", True),  # gives a function
         ("registry.patched", True),
         ("registry.wrapped", True),
@@ -458,6 +461,6 @@ def maker(name):
 def test_a_decorator_that_keeps_a_class_leaves_it_as_it_is(
     tmp_path: Path, decorator: str, rebuilt: bool
 ) -> None:
-    head = "import registry\nimport unseen\nfrom registry import registry as shared\n\n\n"
+    head = "import registry\nimport unseen\nfrom registry import add as kept, registry as shared\n\n\n"
     files = {"registry.py": REGISTRY, "p.py": f"{head}@{decorator}\nclass P: ...\n"}
     assert linked(tmp_path, files, "p.py", "P").is_rebuilt is rebuilt

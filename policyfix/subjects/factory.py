@@ -464,6 +464,12 @@ def _table(expr: ir.Expr, module: Module, function: ir.FunctionFacts) -> tuple[L
             pass
         case ir.Call(function=ir.Name(id="dict"), arguments=arguments):
             values = tuple(argument.value for argument in arguments)
+        case ir.Comprehension(
+            kind="DictComp",
+            element=ir.Sequence(items=(_, ir.Name() as value)),
+            generators=((target, ir.Sequence(items=values), ()),),
+        ) if value == target:
+            pass
         case _:
             return ()
     symbols = [module.resolve(value) for value in values]

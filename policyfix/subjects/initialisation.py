@@ -80,15 +80,45 @@ _HARMLESS = frozenset(
 )
 
 
+def drawn_in_loops(policy: PolicyClass, layer: Term) -> Iterator[Called]:
+    """Calls that certainly initialise a layer in a loop over the modules or weights of its holder; none where
+    a weight may be given other numbers after them."""
+    trace = policy.building
+    for call in trace.of(Called) if initialisations(policy, layer) else ():
+        certain = call.name.startswith(INIT) and all(_lets_through(guard, layer) for guard in call.guards)
+        if not (certain and call.arguments and _is_loop(call.arguments[0])):
+            continue
+        later = (w for w in trace.of(InPlace) if w.order > call.order and w.place != call.place)
+        if _holds(policy, call.arguments[0], layer, call.order) and not any(
+            _holds(policy, write.target, layer, write.order) for write in later
+        ):
+            yield call
+
+
+def _lets_through(guard: Value, layer: Term) -> bool:
+    """Whether a layer's weight certainly passes a test: of the layer's type, or of two dimensions."""
+    match guard:
+        case Term(op="isinstance", args=(_, wanted)):
+            kinds = wanted.items if isinstance(wanted, Group) else (wanted,)
+            return Ref(External(layer.op.removeprefix("new:"))) in kinds
+        case Term(op="compare>", args=(Term(op="dim" | ".ndim"), Const(value=1))):
+            return True
+        case Term(op="compare>=", args=(Term(op="dim" | ".ndim"), Const(value=2))):
+            return True
+        case _:
+            return False
+
+
 def is_initialised_later(policy: PolicyClass) -> bool:
     """Whether a method that neither the constructor nor forward runs initialises something."""
     run = {call.place.symbol for trace in (policy.building, *policy.traces) for call in trace.of(Called)}
-    for cls in policy.cls.linked:
-        for function in cls.facts.functions:
-            if function.qualname not in run and function.name not in ("__init__", "forward"):
-                trace = policy.evaluate(function.name)
-                if trace is not None and any(call.name.startswith(INIT) for call in trace.of(Called)):
-                    return True
+    names = {f.name for cls in policy.cls.linked for f in cls.facts.functions} - {"__init__", "forward"}
+    for name in sorted(names):
+        found = policy.cls.find(name)
+        if found is not None and found[0].qualname not in run:
+            trace = policy.evaluate(name)
+            if trace is not None and any(call.name.startswith(INIT) for call in trace.of(Called)):
+                return True
     return False
 
 

@@ -49,7 +49,7 @@ _RESULTS = frozenset(".values .indices .real .imag .mT .H".split())
 CREATORS = frozenset(
     f"torch.{name}"
     for name in "zeros ones full empty arange linspace logspace eye rand randn randint randperm tensor "
-    "Tensor FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor".split()
+    "Tensor FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor from_numpy".split()
 )
 _MOVES = frozenset("to cuda type_as cpu pin_memory".split())
 # What the trainer decides when it calls forward: the mode, and whose state it is.

@@ -335,7 +335,7 @@ class Trainer:
         optimizers = {o for s in self.steps if s.receiver is not None for o in options(s.receiver)}
         return (
             bool(self.zeroings)
-            or any("grad" in ir.names_in(f) for f, _ in self.code.functions)
+            or any("grad" in ir.names_in(f) for f in self._own_functions)
             or any(c.name in ("backward", "step") and c.keywords for c in self.calls)
             or any(
                 optimizers & set(options(a))
@@ -344,6 +344,14 @@ class Trainer:
                 for a in (*c.arguments, *(v for _, v in c.keywords))
             )
         )
+
+    @property
+    def _own_functions(self) -> Iterator[ir.FunctionFacts]:
+        """Its functions, and those that they may call: of its class and its file."""
+        yield from (function for function, _ in self.code.functions)
+        yield from self.module.facts.functions
+        for cls in () if self.code.cls is None else self.code.cls.linked:
+            yield from cls.facts.functions
 
     @cached_property
     def updates(self) -> tuple[Update, ...]:

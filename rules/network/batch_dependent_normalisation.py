@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Branch, InPlace, Place
-from policyfix.values import Const, Group, Term, Value, key_of, walk
+from policyfix.values import VIEWS, Const, Group, Term, Value, argument, key_of, walk
 
 
 class BatchDependentNormalisation(Rule[PolicyClass]):
@@ -92,13 +92,22 @@ def _scales_input(value: Value, policy: PolicyClass) -> bool:
 
 
 def _reduces_batch(value: Value, policy: PolicyClass) -> bool:
-    """Whether a value is taken from one number about all rows of the input."""
+    """Whether a value is taken from a number about all rows of the input."""
     return any(
         isinstance(part, Term)
         and part.op.removeprefix("torch.") in _REDUCING
-        and len(part.args) == 1
+        and (len(part.args) == 1 or _is_over_rows(part))
         and _is_input(part.args[0], policy)
         for part in walk(value, lambda t: t.op not in _NET and t.op != "index")
+    )
+
+
+def _is_over_rows(reduction: Term) -> bool:
+    """Whether a reduction of something that lies as it came is, among others, one over the rows."""
+    dims = argument(reduction, 0, "dim")
+    over_rows = Const(0) in (dims.items if isinstance(dims, Group) else (dims,))
+    return over_rows and not any(
+        isinstance(part, Term) and part.op in VIEWS | {"einops.rearrange"} for part in walk(reduction.args[0])
     )
 
 

@@ -64,14 +64,17 @@ _CONVERTING = VIEWS | frozenset("int long float to short half byte bool".split()
 
 
 def _is_corrected(first: Term, policy: PolicyClass) -> bool:
-    """Whether something asks of each row's first hit whether it is 0."""
+    """Whether something asks of each row's first hit which number it is, or replaces some of them."""
     return any(
-        first in term.args and (term.op.startswith("compare") or term.op in _CHOOSING)
+        first in term.args
+        and (term.op in _CHOOSING or term.op.startswith("compare"))
+        and (term.op in _TAKING or any(isinstance(a, Const) for a in term.args))
         for term in policy.forward_terms
     )
 
 
-_CHOOSING = frozenset("eq ne gt torch.eq torch.ne torch.gt torch.where where masked_fill".split())
+_TAKING = frozenset("torch.where where masked_fill".split())
+_CHOOSING = _TAKING | frozenset("eq ne gt torch.eq torch.ne torch.gt".split())
 
 
 def _mask(value: Value, key: str, padding: int) -> Term | None:

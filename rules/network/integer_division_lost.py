@@ -61,10 +61,13 @@ class IntegerDivisionLost(Rule[PolicyClass]):
         writes = trace.of(InPlace)
         loud = {w.place for w in writes if w.how == "augmented"}  # `x /= n` raises for integers
         for write in writes:
-            if write.how != "subscript" or write.place in loud:
+            value = write.value
+            if write.operation == "copy_" and write.arguments:
+                value = write.arguments[0]
+            elif write.how != "subscript" or write.place in loud:
                 continue
             targets = [w.target for w in writes if w.place == write.place]  # whatever the path was
-            quotient = any(_is_quotient(o) for o in options(write.value))
+            quotient = any(_is_quotient(o) for o in options(value))
             if quotient and all(_holds_integers(target, policy) for target in targets):
                 yield write
 

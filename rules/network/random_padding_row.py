@@ -6,6 +6,7 @@ from policyfix.facts import ir
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.candidates import draws, makes_padding_row
+from policyfix.subjects.initialisation import drawn_in_loops
 from policyfix.trace import Escape, InPlace, Place, Rebound, Store, Trace
 from policyfix.values import Const, Term, argument, walk
 
@@ -56,11 +57,22 @@ class RandomPaddingRow(Rule[PolicyClass]):
                 if table is None or write.place in said or _touched_later(policy, trace, table, write.order):
                     continue
                 said.add(write.place)
-                yield self.finding(
-                    write.place,
-                    "draws the padding row too, which was zero and is never trained",
-                    policy,
-                )
+        if policy.is_contract:
+            said |= set(_in_loops(policy))
+        for place in sorted(said, key=lambda place: (place.path, place.span.line)):
+            yield self.finding(
+                place, "draws the padding row too, which was zero and is never trained", policy
+            )
+
+
+def _in_loops(policy: PolicyClass) -> Iterator[Place]:
+    """Where a loop over modules or weights draws a table with a padding row."""
+    stored = {part for store in policy.building.of(Store) for part in walk(store.value)}
+    for table in stored:
+        if isinstance(table, Term) and table.op == "new:torch.nn.Embedding" and _pads(table):
+            for call in drawn_in_loops(policy, table):
+                if draws(call.name.rpartition(".")[2]):
+                    yield call.place
 
 
 def _making(policy: PolicyClass) -> Iterator[Trace]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
+from policyfix.subjects.boxes import quantities
 from policyfix.subjects.network import depends_on_input, is_mask
 from policyfix.trace import InPlace, Place
 from policyfix.values import VIEWS, Const, Group, Term, Value, options
@@ -13,8 +14,9 @@ class RejectedTokensOverwrite(Rule[PolicyClass]):
     """Rejected entries are scattered to place 0 with value 0, over what belongs there.
 
     ## What it does
-    Reports `box.scatter_(dim, where(valid, index, 0), where(valid, value, 0))`: entries that are not valid
-    overwrite place 0, and place 0 is not kept free for them.
+    Reports `box.scatter_(dim, where(valid, index, 0), where(valid, value, 0))`, and the same by
+    `box[rows, x * valid, y * valid] = value * valid`: entries that are not valid overwrite place 0, and place
+    0 is not kept free for them.
 
     ## Why it matters
     A plain scatter stores, it does not add. One rejected entry, padding for instance, erases the real feature
@@ -47,8 +49,9 @@ class RejectedTokensOverwrite(Rule[PolicyClass]):
     name = "rejected-tokens-overwrite"
 
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
+        key = policy.contract.observation_key
         for place, box, index, values in dict.fromkeys(_scatters(policy)):
-            if _rejects(index, shifted=False) and _rejects(values, shifted=True) and not _is_cut(box, policy):
+            if _rejects_places(index, key) and _rejects(values, shifted=True) and not _is_cut(box, policy):
                 yield self.finding(
                     place,
                     "rejected entries write 0 at place 0, over the feature that belongs there",
@@ -62,11 +65,21 @@ def _scatters(policy: PolicyClass) -> Iterator[tuple[Place, Value, Value, Value]
         for write in trace.of(InPlace):
             if write.operation == "scatter_" and len(write.arguments) == 3:
                 yield write.place, write.target, write.arguments[1], write.arguments[2]
+            elif write.operation == "index_put_" and len(write.arguments) == 2:
+                yield write.place, write.target, *write.arguments
+            elif write.how == "subscript" and isinstance(write.mask, Group):
+                yield write.place, write.target, write.mask, write.value
     for term in policy.forward_terms:
         if term.op in ("scatter", "torch.scatter") and len(term.args) == 4:
             place = policy.made(term)
             if place is not None:
                 yield place, term, term.args[2], term.args[3]
+
+
+def _rejects_places(index: Value, key: str) -> bool:
+    """Whether rejected entries are written at place 0, in every dimension that parts of a token pick."""
+    picked = [item for item in index.items if quantities(item, key)] if isinstance(index, Group) else [index]
+    return bool(picked) and all(_rejects(item, shifted=False) for item in picked)
 
 
 def _rejects(value: Value, shifted: bool) -> bool:
@@ -86,14 +99,20 @@ def _unconverted(value: Term) -> Term:
 def _is_masked(value: Term, shifted: bool) -> bool:
     match value:
         case Term(op="torch.where", args=(mask, kept, other)):
-            moved = isinstance(kept, Term) and kept.op == "+" and any(isinstance(a, Const) for a in kept.args)
-            return depends_on_input(mask) and _is_zero(other) and (shifted or not moved)
+            kept, other = (other, kept) if _is_zero(kept) else (kept, other)
+            return depends_on_input(mask) and _is_zero(other) and (shifted or not _is_moved(kept))
+        case Term(op="masked_fill" | "torch.masked_fill", args=(kept, mask, other)):
+            return depends_on_input(mask) and _is_zero(other) and (shifted or not _is_moved(kept))
         case Term(op="*" | "mul" | "torch.mul", args=(left, right)):
             kept, mask = (right, left) if is_mask(left) else (left, right)
-            moved = isinstance(kept, Term) and kept.op == "+" and any(isinstance(a, Const) for a in kept.args)
-            return is_mask(mask) and depends_on_input(mask) and (shifted or not moved)
+            return is_mask(mask) and depends_on_input(mask) and (shifted or not _is_moved(kept))
         case _:
             return False
+
+
+def _is_moved(value: Value) -> bool:
+    """Whether a constant is added to a value."""
+    return isinstance(value, Term) and value.op == "+" and any(isinstance(a, Const) for a in value.args)
 
 
 def _is_zero(value: Value) -> bool:

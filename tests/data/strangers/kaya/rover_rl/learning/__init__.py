@@ -1,0 +1,3 @@
+from .updater import Updater
+
+__all__ = ["Updater"]
