@@ -366,9 +366,8 @@ class ClassFacts:
 
     def function(self, name: str) -> FunctionFacts | None:
         """What the class defines under a name, or under another one that it gives the name."""
-        other = next(
-            (value.id for key, value in self.attributes if key == name and isinstance(value, Name)), ""
-        )
+        given = (value for key, value in self.attributes if key == name)
+        other = next((id for value in given if (id := _renamed(value)) is not None), None)
         found = (f for wanted in (name, other) for f in reversed(self.functions) if f.name == wanted)
         return next((f for f in found if not _sets(f)), None)
 
@@ -378,6 +377,20 @@ class ClassFacts:
 
     def defines(self, name: str) -> bool:
         return self.function(name) is not None or any(key == name for key, _ in self.attributes)
+
+
+def _renamed(value: Expr) -> str | None:
+    """The function that a name is another one for: `run`, `torch.compile(run)`."""
+    match value:
+        case Name(id=name):
+            return name
+        case Call(
+            function=Attribute(value=Name(id="torch"), name="compile"),
+            arguments=(Argument(Name(id=name)), *_),
+        ):
+            return name
+        case _:
+            return None
 
 
 def _sets(function: FunctionFacts) -> str | None:

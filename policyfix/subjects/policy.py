@@ -325,7 +325,8 @@ class PolicyClass:
     def is_open(self) -> bool:
         """Whether code that is not followed may change what the class is, or join in when it is called: an
         unknown base, a `__call__` of its own, hooks, a constructor that hands the instance away."""
-        if self.cls.unknown or self.cls.is_rebuilt or self.cls.find("__call__") is not None:
+        called = self.cls.find("__call__")
+        if self.cls.unknown or self.cls.is_rebuilt or (called is not None and not _calls_on(called[0])):
             return True
         instance, construction = self._constructed
         return any(escape.value is instance for escape in construction.of(Escape))
@@ -602,6 +603,19 @@ def _left_open(run: Run, parameters: tuple[ir.Parameter, ...]) -> dict[str, Valu
         for p in parameters
         if p.default == ir.Literal(None) and p.kind in ("positional", "keyword")
     }
+
+
+def _calls_on(method: ir.FunctionFacts) -> bool:
+    """Whether a `__call__` only calls its base's, and is there for its annotations."""
+    match method.body:
+        case (
+            *told,
+            ir.Return(value=ir.Call(function=ir.Attribute(value=ir.Call(function=base), name="__call__"))),
+        ):
+            texts = (isinstance(s, ir.Evaluate) and isinstance(s.value, ir.Literal) for s in told)
+            return base == ir.Name("super") and all(texts)
+        case _:
+            return False
 
 
 def _names_tensordict(annotation: ir.Expr, module: Module) -> bool:

@@ -146,6 +146,7 @@ class PerDimensionActorCritic(_Critic):
         """Logits `[N, sum of the choices of all dimensions]` and value `[N, 1]` of outputs `[N, H]`."""
         # policyfix: ignore[PF504] -- as the reference's latent policies do
         mean = self.action_embeddings._net.weight.mean(dim=0).expand(hidden.shape[0], -1)
+        # policyfix: ignore[PF506] -- so do they
         known = torch.cat([self.actor_1(hidden), mean], dim=-1)
         return torch.cat([head(known) for head in self.actor_heads], dim=-1), self.value(hidden)
 
