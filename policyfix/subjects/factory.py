@@ -142,21 +142,26 @@ class Factory:
     @cached_property
     def _set_later(self) -> set[str]:
         """Attributes that the function gives a value: `policy.clip_range = cfg.clip_range`."""
-        stores = (node for node in self.function.nodes if isinstance(node, ir.Assign))
-        return {t.name for store in stores for t in store.targets if isinstance(t, ir.Attribute)}
+        names: set[str] = set()
+        for node in self.function.nodes:
+            match node:
+                case ir.Assign(targets=targets):
+                    names |= {target.name for target in targets if isinstance(target, ir.Attribute)}
+                case ir.Call(function=ir.Name(id="setattr"), arguments=(_, ir.Argument(value=name), *_)):
+                    written = name.value if isinstance(name, ir.Literal) else None
+                    names |= {written} if isinstance(written, str) else set(self.contract.parameter_names)
+        return names
 
     def _keys(self, spread: ir.Expr) -> set[str] | None:
         """The keys of a dict that is spread into a call; None where they are not all known."""
-        if isinstance(spread, ir.Mapping):
-            return _literal_keys(spread)
         if not isinstance(spread, ir.Name):
-            return None
+            return _keys_of(spread)
         found: set[str] = set()
         uses = sum(node == spread for node in self.function.nodes)
         for node in self.function.nodes:
             match node:
-                case ir.Assign(targets=(target,), value=ir.Mapping() as mapping) if target == spread:
-                    keys = _literal_keys(mapping)
+                case ir.Assign(targets=(target,), value=value) if target == spread:
+                    keys = _keys_of(value)
                     if keys is None:
                         return None
                     found |= keys
@@ -187,9 +192,23 @@ def _spread(call: ir.Call, function: ir.FunctionFacts) -> Iterator[ir.Expr]:
                 yield value
 
 
-def _literal_keys(mapping: ir.Mapping) -> set[str] | None:
-    keys = [k.value if isinstance(k, ir.Literal) else None for k in mapping.keys]
-    return {k for k in keys if isinstance(k, str)} if all(isinstance(k, str) for k in keys) else None
+def _keys_of(made: ir.Expr) -> set[str] | None:
+    """The keys of a dict that is spelt out: `{"a": 1}`, `dict(a=1)`, `{k: cfg[k] for k in ("a",)}`."""
+    match made:
+        case ir.Mapping(keys=keys):
+            named = [key.value if isinstance(key, ir.Literal) else None for key in keys]
+        case ir.Call(function=ir.Name(id="dict"), arguments=arguments):
+            named = [argument.keyword for argument in arguments]
+        case ir.Comprehension(
+            kind="DictComp",
+            element=ir.Sequence(items=(key, _)),
+            generators=((target, ir.Sequence(items=items), ()),),
+        ) if key == target:
+            named = [item.value if isinstance(item, ir.Literal) else None for item in items]
+        case _:
+            return None
+    known = {key for key in named if isinstance(key, str)}
+    return known if len(known) == len(named) else None
 
 
 def _receivers(body: object) -> Iterator[ir.Expr]:
@@ -269,12 +288,16 @@ def factories(module: Module, contract: Contract) -> Iterator[Factory]:
 def _builds(function: ir.FunctionFacts, module: Module, contract: Contract) -> Iterator[Build]:
     given: set[ir.Expr] = {ir.Name(p.name) for p in function.parameters}
     assigned: dict[str, list[ir.Expr]] = {}
-    for statement in function.nodes:
-        if isinstance(statement, ir.Assign):
-            for target in statement.targets:
-                if isinstance(target, ir.Name):
-                    assigned.setdefault(target.id, []).append(statement.value)
-    given |= {ir.Name(name) for name, values in assigned.items() if _is_loaded(values, module)}
+    for node in function.nodes:
+        targets = node.targets if isinstance(node, ir.Assign) else ()
+        for target in (node.target,) if isinstance(node, ir.Walrus) else targets:
+            if isinstance(target, ir.Name) and isinstance(node, (ir.Assign, ir.Walrus)):
+                assigned.setdefault(target.id, []).append(node.value)
+    given |= {
+        ir.Name(name)
+        for name, values in assigned.items()
+        if _is_loaded(values, module) or (len(values) == 1 and _copied(values[0]) in given)
+    }
     # Local names of a part of a config: `opponent = cfg.opponent`.
     wholes: dict[ir.Expr, ir.Expr] = {
         ir.Name(name): head
@@ -357,6 +380,17 @@ def _is_loaded(values: list[ir.Expr], module: Module) -> bool:
             return isinstance(symbol, External) and symbol.name in _LOADERS
         case _:
             return False
+
+
+def _copied(value: ir.Expr) -> ir.Expr | None:
+    """What `vars(args)` and `dict(cfg)` are made of."""
+    match value:
+        case ir.Call(
+            function=ir.Name(id="vars" | "dict"), arguments=(ir.Argument(value=copied, keyword=None),)
+        ):
+            return copied
+        case _:
+            return None
 
 
 def _told(expr: ir.Expr, assigned: Mapping[str, list[ir.Expr]]) -> ir.Expr:
@@ -457,11 +491,17 @@ def _table(expr: ir.Expr, module: Module, function: ir.FunctionFacts) -> tuple[L
             if isinstance(cls, LinkedClass):
                 module, found = cls.module, dict(cls.facts.attributes).get(name)
                 spellings = {ir.Attribute(ir.Name(owner), name) for owner in ("cls", "self", cls.name)}
+                if isinstance(found, ir.Name):
+                    found, module = module.assigned(found.id) or (None, module)
     match found:
         case ir.Mapping(keys=()):
             return tuple(_registered(spellings, module))
         case ir.Mapping(values=values):
             pass
+        case ir.Call(function=ir.Name(id="dict"), arguments=(ir.Argument(value=ir.Sequence(items=pairs)),)):
+            values = tuple(pair.items[-1] for pair in pairs if isinstance(pair, ir.Sequence))
+            if len(values) < len(pairs):
+                return ()
         case ir.Call(function=ir.Name(id="dict"), arguments=arguments):
             values = tuple(argument.value for argument in arguments)
         case ir.Comprehension(

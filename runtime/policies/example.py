@@ -190,7 +190,7 @@ class _Encoder(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         """Features float `[N, input_size]` of tokens uint8 `[N, M, 3]`."""
         if not self.mode.sentinel_is_padding:
-            # policyfix: ignore[PF106, PF501] -- as the reference does, to the copy that the base class hands over
+            # policyfix: ignore[PF106, PF501] -- as the reference does, to the copy that the base hands over
             observations.masked_fill_(observations == PADDING, 0)
         box = self.box(observations, self.max_vec.flatten())
         x, y = self.centre
