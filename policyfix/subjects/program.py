@@ -457,11 +457,13 @@ class _Loop:
 
 def _runs_backwards(iterable: ir.Expr) -> bool:
     """Whether a loop runs over time from the end: `reversed(range(T))`, `range(T - 1, -1, -1)`,
-    `rewards[::-1]`, and what is zipped with such."""
+    `rewards[::-1]`, `rewards.flip(1).unbind(1)`, and what is zipped with such."""
     match iterable:
-        case ir.Call(function=ir.Name(id="reversed")):
+        case ir.Call(function=ir.Name(id="reversed") | ir.Attribute(name="flip")):
             return True
-        case ir.Call(function=ir.Name(id="zip"), arguments=arguments):
+        case ir.Call(function=ir.Attribute(value=flipped, name="unbind" | "split")):
+            return _runs_backwards(flipped)
+        case ir.Call(function=ir.Name(id="zip" | "enumerate"), arguments=arguments):
             return any(_runs_backwards(argument.value) for argument in arguments)
         case ir.Subscript(items=(ir.Slice(parts=(None, None, ir.Literal(value=step))),)):
             return isinstance(step, int) and step < 0
