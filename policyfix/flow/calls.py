@@ -330,7 +330,11 @@ def _getattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], _
 def _setattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
     if len(positional) == 3 and isinstance(positional[1], Const):
         run._set_attribute(positional[0], str(positional[1].value), positional[2], span)
-    elif len(positional) == 3 and isinstance(positional[0], Term) and positional[0].op.startswith("new:"):
+    elif (
+        len(positional) == 3
+        and isinstance(positional[0], Term)
+        and positional[0].op.startswith(("new:", "module."))
+    ):
         run._set_attribute(positional[0], "*", positional[2], span)  # a module's, whichever it is
     else:
         run._escape(positional, span)

@@ -67,14 +67,16 @@ def is_as_written(found: Found) -> bool:
 
 
 def changes(trace: Trace) -> Iterator[InPlace | Rebound | Store]:
-    """What a method overwrites or replaces, gradients, counters and the like apart."""
-    yield from (change for change in trace.of(InPlace) if not _is_gradient(change.target))
+    """What a method overwrites or replaces, gradients, copies, counters and the like apart."""
+    yield from (change for change in trace.of(InPlace) if not _is_no_weight(change.target))
     yield from trace.of(Rebound)
     yield from (store for store in trace.of(Store) if weights_in(store.value, attached=False))
 
 
-def _is_gradient(value: Value) -> bool:
-    return any(isinstance(part, Term) and part.op == ".grad" for part in storage(value))
+def _is_no_weight(value: Value) -> bool:
+    """Whether a tensor is a gradient, or a copy."""
+    aside = (".grad", "clone", "torch.clone")
+    return any(isinstance(part, Term) and part.op in aside for part in storage(value))
 
 
 def clamps(trace: Trace) -> Iterator[Clamp | None]:
