@@ -99,8 +99,18 @@ def joined(heaps: list[Heap]) -> Heap:
             if held is not contents:
                 whole._held[thing] = either_of([held, contents])
                 whole._own.add(thing)
+                if thing.kind == "dict":
+                    whole._held[thing].update(_unnamed(held, contents) | _unnamed(contents, held))
         other._own.clear()
     return whole
+
+
+def _unnamed(contents: Mapping[str, Value], other: Mapping[str, Value]) -> dict[str, Value]:
+    """What entries may be that the other path names: where this one knows of some, and not under which keys,
+    these too."""
+    unnamed = contents.get("*")
+    missing = () if unnamed is None else other.keys() - contents.keys()
+    return {name: either([other[name], unnamed]) for name in missing if unnamed is not None}
 
 
 K = TypeVar("K")

@@ -36,7 +36,9 @@ _MOVING = VIEWS | PARTS | frozenset("slice clone to float half double bfloat16 m
 _STATES = frozenset({"core", "earlier"})
 _PRESENCE = frozenset({"compareis", "compareis not", "comparein", "comparenot in"})
 _MEASURES = frozenset(".shape .ndim .dtype .device size dim ndimension numel".split())
-_BOTH = frozenset({"&", "and", "*", "torch.logical_and", "logical_and", "mul", "torch.mul", "bitwise_and"})
+_BOTH = frozenset(
+    "& and * torch.logical_and logical_and mul torch.mul bitwise_and torch.min torch.minimum minimum".split()
+)
 _MASKING = frozenset("masked_fill where torch.where * mul torch.mul".split())
 _ZERO = (Const(0), Const(0.0))
 _CASTS = (
