@@ -18,6 +18,7 @@ from policyfix.values import (
     Group,
     Term,
     Value,
+    argument,
     is_keyword,
     is_tensordict,
     key_of,
@@ -89,7 +90,9 @@ def product(sizes: Sizes) -> Size | None:
 _KEEPING = frozenset(
     "detach clone contiguous to float half double bfloat16 long int bool byte short type type_as cpu cuda "
     "exp log log_softmax softmax sigmoid tanh relu elu gelu silu leaky_relu abs neg sqrt square clamp "
-    "clamp_min clamp_max masked_fill nan_to_num logsigmoid dropout layer_norm normalize zeros_like ones_like "
+    "clamp_min clamp_max clip masked_fill nan_to_num logsigmoid dropout layer_norm normalize zeros_like "
+    "ones_like sin cos tan sinh cosh asin acos atan erf exp2 expm1 log1p log2 log10 rsqrt reciprocal sign "
+    "trunc frac ceil softplus softsign mish celu selu hardtanh hardsigmoid hardswish logit ~ bitwise_not "
     "full_like empty_like rand_like randn_like cumsum round floor requires_grad_ data real isinf isnan "
     "logical_not .values .indices index_put index_add index_copy index_fill scatter scatter_add "
     "scatter_reduce masked_scatter".split()
@@ -100,7 +103,11 @@ _SAME_TENSORDICT = frozenset(
 _SAME_MODULES = frozenset(
     "ReLU Tanh GELU ELU SiLU Sigmoid LeakyReLU Identity Dropout LayerNorm Softmax LogSoftmax Mish".split()
 )
-_ELEMENTWISE = frozenset("+ - * / // % ** & | ^ < > <= >= == != compare add sub mul div".split())
+_ELEMENTWISE = frozenset(
+    "+ - * / // % ** & | ^ << >> < > <= >= == != compare add sub mul div true_divide floor_divide "
+    "remainder fmod pow maximum minimum eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and "
+    "bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift".split()
+)
 _REDUCING = frozenset("sum mean amax amin argmax argmin any all prod logsumexp std var".split())
 
 
@@ -273,10 +280,10 @@ class Shapes:
         shape, name = self.of(given), _kind(module).rpartition(".")[2]
         if shape is None or name in _SAME_MODULES:
             return shape
-        if name == "Embedding" and not shape.open:
-            return Shape((*shape.sizes, None))
-        if name == "Linear" and not shape.open:
-            return Shape((*shape.sizes[:-1], None))
+        if name in ("Embedding", "Linear") and isinstance(module, Term) and not shape.open:
+            width = argument(module, 1, "embedding_dim" if name == "Embedding" else "out_features")
+            kept = shape.sizes if name == "Embedding" else shape.sizes[:-1]
+            return Shape((*kept, None if width is None else self.size(width)))
         if name.startswith("Conv") and name[4:] in ("1d", "2d", "3d") and not shape.open and shape.sizes:
             return Shape((shape.sizes[0], *(None,) * (len(shape.sizes) - 1)))
         if name == "Flatten" and isinstance(module, Term) and len(module.args) == 1 and len(shape.sizes) >= 1:
@@ -288,13 +295,15 @@ class Shapes:
         if not term.args:
             return None
         if name in _ELEMENTWISE or name.startswith("compare"):
-            return self._broadcast(term.args)
+            return self._broadcast(positional(term.args))
         if name == "where" and len(term.args) == 3:
             return self._broadcast(term.args)
         if term.op == "einops.rearrange":
             return self._rearranged(term)
         if name in _MAKING:
             return self._made(name, term.args)
+        if name in ("stack", "cat", "concat"):
+            return self._put_together(name, term.args)
         first, rest = self.of(term.args[0]), term.args[1:]
         if name in _KEEPING:
             return first
@@ -317,6 +326,33 @@ class Shapes:
         if name == "index":
             return self._indexed(first, rest[0])
         return self._laid_out(name, first, rest)
+
+    def _put_together(self, name: str, args: tuple[Value, ...]) -> Shape | None:
+        """What `torch.stack` and `torch.cat` make of a tuple of tensors."""
+        given, named = positional(args), keywords(args)
+        dim = given[1] if len(given) > 1 else named.get("dim", Const(0))
+        shapes = [self.of(item) for item in given[0].items] if isinstance(given[0], Group) else []
+        known = [shape.sizes for shape in shapes if shape is not None and not shape.open]
+        ranks = {len(sizes) for sizes in known}
+        if (
+            len(known) < len(shapes)
+            or len(ranks) != 1
+            or not isinstance(dim, Const)
+            or type(dim.value) is not int
+        ):
+            return None
+        rank = ranks.pop() + (name == "stack")
+        at = dim.value + rank if dim.value < 0 else dim.value
+        if not 0 <= at < rank:
+            return None
+        sizes = [
+            next((size for size in along if size is not None), None) for along in zip(*known, strict=True)
+        ]
+        if name == "stack":
+            return Shape((*sizes[:at], Size((), len(known)), *sizes[at:]))
+        numbers = [size.factor for along in known if (size := along[at]) is not None and not size.names]
+        sizes[at] = Size((), sum(numbers)) if len(numbers) == len(known) else None
+        return Shape(tuple(sizes))
 
     def _made(self, name: str, args: tuple[Value, ...]) -> Shape | None:
         """What `torch.full((n,), x)` and its kin make."""

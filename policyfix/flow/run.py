@@ -463,16 +463,19 @@ class Run(Calls):
             case ir.Comparison(
                 left=left, operators=("is" | "is not" as operator,), rights=(ir.Literal(None),)
             ):
-                present = holds == (operator == "is not")
-                return self._choose(left, lambda option: is_none(option) is not present)
+                if holds == (operator == "is"):
+                    return self._choose(left, lambda held: held if is_none(held) is False else NONE)
+                return self._choose(left, lambda held: _fitting(held, lambda o: is_none(o) is not True))
             case _:
-                return self._choose(test, lambda option: self._truth(option) is not (not holds))
+                return self._choose(
+                    test, lambda held: _fitting(held, lambda o: self._truth(o) is not (not holds))
+                )
 
-    def _choose(self, place: ir.Expr, fits: Callable[[Value], bool]) -> list[_Narrowed]:
-        """Leaves what fits of what a name or an attribute may be."""
+    def _choose(self, place: ir.Expr, choose: Callable[[Value], Value]) -> list[_Narrowed]:
+        """Leaves what is chosen of what a name or an attribute may be."""
         match place:
             case ir.Walrus(target=target):
-                return self._choose(target, fits)
+                return self._choose(target, choose)
             case ir.Name(id=name):
                 thing = None
             case ir.Attribute(value=owner, name=name) if (thing := self._thing(owner)) is not None:
@@ -480,10 +483,10 @@ class Run(Calls):
             case _:
                 return []
         held = self._held_at(thing, name)
-        chosen = [option for option in held.options if fits(option)] if isinstance(held, Either) else []
-        if held is None or not chosen:
+        chosen = None if held is None else choose(held)
+        if held is None or chosen is None or chosen is held:
             return []
-        narrowed = _Narrowed(thing, name, held, either(chosen))
+        narrowed = _Narrowed(thing, name, held, chosen)
         self._put_at(thing, name, narrowed.now)
         return [narrowed]
 
@@ -1204,6 +1207,12 @@ def _container(cls: LinkedClass, name: str) -> ir.Expr | None:
     made = next((a.value for a in declared.arguments if a.keyword in ("default_factory", "factory")), None)
     is_plain = made in (ir.Name("dict"), ir.Name("list"))
     return ir.Call(made, (), declared.span) if made is not None and is_plain else None
+
+
+def _fitting(held: Value, fits: Callable[[Value], bool]) -> Value:
+    """The alternatives that fit, where there are some."""
+    chosen = [option for option in held.options if fits(option)] if isinstance(held, Either) else []
+    return either(chosen) if chosen else held
 
 
 def _is_there_to_be_set(constant: Value) -> bool:

@@ -1,0 +1,4 @@
+from .nets import Braid, Lattice, Weave
+from .spawn import spawn
+
+__all__ = ["Braid", "Lattice", "Weave", "spawn"]
