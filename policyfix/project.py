@@ -366,20 +366,15 @@ def _returns_what_it_is_given(function: ir.FunctionFacts) -> bool:
                 fine.append(value)
             case ir.Comparison(left=left, rights=rights):
                 fine += [left, *rights]
-            case ir.Call(function=called, arguments=arguments) if _ends_with(called, _KEEPING):
+            case ir.Call(function=ir.Name(name) | ir.Attribute(name=name), arguments=arguments) if (
+                name in _KEEPING
+            ):
                 fine += [argument.value for argument in arguments]
     return nodes.count(given) == fine.count(given)
 
 
 # Builtins that ask what a class is, and methods of containers that keep it.
 _KEEPING = frozenset("issubclass isinstance repr str id hash append add setdefault".split())
-
-
-def _ends_with(callee: ir.Expr, names: frozenset[str]) -> bool:
-    return (
-        isinstance(callee, (ir.Name, ir.Attribute))
-        and getattr(callee, "id", getattr(callee, "name", "")) in names
-    )
 
 
 def _returned(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Expr]:

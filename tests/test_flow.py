@@ -676,6 +676,19 @@ def instead(f):
 
 def hidden(f):
     return somebody(f)
+
+class Wrap:
+    def __init__(self, f):
+        self.f = f
+
+def hidden_in_a_class(name):
+    return Wrap
+
+def hidden_in_an_object(f):
+    return Wrap(f)
+
+def hidden_in_a_library(size):
+    return functools.lru_cache
 """
 
 
@@ -691,6 +704,9 @@ def hidden(f):
         ("@functools.cache\n@around", "td, x", {"k"}),
         ("@instead", "td, x", set()),
         ("@hidden", "td, x", {"k"}),
+        ("@hidden_in_a_class('n')", "td, x", {"k"}),
+        ("@hidden_in_an_object", "td, x", {"k"}),
+        ("@hidden_in_a_library(2)", "td, x", {"k"}),
     ],
 )
 def test_a_decorator_of_the_project_is_followed(decorators: str, arguments: str, keys: set[str]) -> None:

@@ -290,15 +290,11 @@ class Run(Calls):
         return result
 
     def _made_by(self, decorator: Value, function: Value | None) -> Value | None:
-        """What a decorator makes of a function, where that is a function."""
-        if function is None or not isinstance(decorator, Local | Ref):
+        """What a decorator makes of a function, where both are functions of the project."""
+        if function is None or not _is_function(decorator):
             return None
         made = self._call_wrapper(decorator, [function], {}, False)
-        return (
-            made
-            if isinstance(made, Local) or (isinstance(made, Ref) and isinstance(made.symbol, FunctionRef))
-            else None
-        )
+        return made if _is_function(made) else None
 
     def _decorator(self, expr: ir.Expr, module: Module) -> str | None:
         if isinstance(expr, ir.Call):
@@ -1066,10 +1062,8 @@ class Run(Calls):
                 )
                 self._note_net(receiver, function.name, arguments, result, node.span)
                 return result
-            case Local(function=function, module=module, environment=environment):
-                return self._call_function(
-                    function, module, None, None, positional, keywords, names=environment
-                )
+            case Local():
+                return self._call_wrapper(callee, positional, keywords, False)
             case Ref(symbol=FunctionRef()):
                 return self._call_wrapper(callee, positional, keywords, spread)
             case Ref(symbol=LinkedClass() as cls):
@@ -1195,6 +1189,10 @@ class Run(Calls):
             return with_fields(self, [owner], keywords, span)
         self._leave(Method(owner, name), [*positional, *keywords.values()], span)
         return UNKNOWN
+
+
+def _is_function(value: Value) -> bool:
+    return isinstance(value, Local) or (isinstance(value, Ref) and isinstance(value.symbol, FunctionRef))
 
 
 def _container(cls: LinkedClass, name: str) -> ir.Expr | None:

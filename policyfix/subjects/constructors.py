@@ -50,8 +50,9 @@ def _uses(
             # Iterated over, or handed to a helper: somebody looks at it. What a base takes, and is not given,
             # is another matter.
             base = cls.find("__init__", after=owner)
-            is_of_the_base = base is not None and reaches(name, base, cls, asked) is True
-            yield looked_up.get(id(node), name) == name or is_of_the_base
+            yield looked_up.get(id(node), name) == name or (
+                base is not None and reaches(name, base, cls, asked) is True
+            )
 
 
 def _receives(
