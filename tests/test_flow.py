@@ -6,7 +6,7 @@ import time
 import pytest
 from one_file import built
 
-from policyfix.flow import run as flow
+from policyfix.flow import expressions
 from policyfix.trace import (
     Branch,
     Called,
@@ -375,7 +375,7 @@ def test_recursion_and_endless_loops_end(forward: str) -> None:
 
 
 def test_runaway_code_ends_at_the_step_budget_and_the_answer_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "MAX_STEPS", 2_000)
+    monkeypatch.setattr(expressions, "MAX_STEPS", 2_000)
     doubling = "\n".join(
         f"def f{i}(self, y):\n    self.f{i + 1}(y)\n    self.f{i + 1}(y)\n" for i in range(20)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from policyfix.facts import ir
-from policyfix.flow.run import NO_GRAD
+from policyfix.flow.decorators import NO_GRAD
 from policyfix.project import External, Found, LinkedClass
 from policyfix.record import record
 from policyfix.subjects.execution import Configured

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policyfix.facts import ir
-from policyfix.flow.run import PLAIN_DECORATORS
+from policyfix.flow.decorators import PLAIN_DECORATORS
 from policyfix.project import External, Module
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
