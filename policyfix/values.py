@@ -12,7 +12,9 @@ from policyfix.record import record
 MAX_ALTERNATIVES = 8
 
 SEQUENCE_CORES = frozenset({"torch.nn.LSTM", "torch.nn.GRU", "torch.nn.RNN"})
-CELL_CORES = frozenset({"torch.nn.LSTMCell", "torch.nn.GRUCell", "torch.nn.RNNCell"})
+# What the project writes itself, whose state is one tensor, or h and c.
+OWN_CELL, OWN_PAIR_CELL = "project.Cell", "project.PairCell"
+CELL_CORES = frozenset({"torch.nn.LSTMCell", "torch.nn.GRUCell", "torch.nn.RNNCell", OWN_CELL, OWN_PAIR_CELL})
 CORES = SEQUENCE_CORES | CELL_CORES
 
 TENSORDICTS = frozenset(
@@ -444,13 +446,18 @@ def _core_kind(value: Term) -> str:
     return core.op.removeprefix("new:") if isinstance(core, Term) else ""
 
 
+def is_own_cell(core: Term) -> bool:
+    """Whether a core is a cell that the project writes itself."""
+    return core.op.removeprefix("new:") in (OWN_CELL, OWN_PAIR_CELL)
+
+
 def is_state_pair(value: Value) -> bool:
     """Whether a value is the whole state (h, c) that an LSTM, or a cell of one, returned: other cores return
     one tensor."""
     core = state_part(value) if isinstance(value, Term) else None
     if core is None:
         return False
-    return _core_kind(core) == ("torch.nn.LSTMCell" if value is core else "torch.nn.LSTM")
+    return _core_kind(core) in (("torch.nn.LSTMCell", OWN_PAIR_CELL) if value is core else ("torch.nn.LSTM",))
 
 
 def _is_state_of(value: Term, core: Term) -> bool:
@@ -473,9 +480,14 @@ def is_fresh_state(value: Value, core: Term | None = None) -> bool:
             continue
         elif isinstance(current, Term) and current.op in _CARRYING and current.args:
             todo.append(current.args[0])
-        elif not (current == NONE or (isinstance(current, Term) and current.op in _ZEROS)):
+        elif not (current == NONE or (isinstance(current, Term) and is_zeros(current))):
             return False
     return True
+
+
+def is_zeros(value: Term) -> bool:
+    """Whether a value is a new tensor of zeros."""
+    return value.op in _ZEROS
 
 
 def runs_over_time(value: Value) -> bool:

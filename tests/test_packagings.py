@@ -51,7 +51,7 @@ def test_they_are_found_however_it_is_packed(
     packaging: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     defects = found(tmp_path, {"policy.py": packed(packaging)}, monkeypatch)
-    assert defects == DEFECTS - {packaging.get("hides")}
+    assert defects == DEFECTS - set(packaging.get("hides", ()))
 
 
 def test_they_are_found_across_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

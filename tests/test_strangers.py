@@ -23,9 +23,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
         ("PF503", "griddy/agent.py::Agent"),
         ("PF509", "griddy/lib/blocks.py::Tokens"),
     },
-    "farid": {
-        ("PF205", "terns/agents/noddy.py::Noddy"),  # a cell by hand
-    },
     "gosia": {
         ("PF103", "lab/agents.py::Mixed"),
         ("PF506", "lab/agents.py::Mixed"),

@@ -26,6 +26,9 @@ from policyfix.values import (
     submodules,
 )
 
+# What others hold too, or of which nobody sees which part it is.
+_OPEN = frozenset({"parameter", "attribute", "module.buffers", "module.named_buffers"})
+
 
 class Containers(Machine):
     """Values kept in instances and containers, and found there again."""
@@ -106,7 +109,7 @@ class Containers(Machine):
         for thing, name, _ in self._state.heap.holding(told):
             if thing.kind == "instance":
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
-        if any(isinstance(r, Term) and r.op in ("parameter", "attribute") for r in roots):
+        if any(isinstance(r, Term) and r.op in _OPEN for r in roots):
             self._escape([value], span)
 
     def _outer(self, container: Thing) -> set[Value]:

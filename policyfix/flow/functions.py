@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from policyfix.facts import ir
+from policyfix.flow import cells
 from policyfix.flow.calls import with_fields
 from policyfix.flow.containers import is_named_tuple
 from policyfix.flow.decorators import MANAGERS, NO_GRAD, PLAIN_DECORATORS, decorator_name
@@ -12,13 +13,16 @@ from policyfix.flow.expressions import Expressions
 from policyfix.flow.machine import Frame, State
 from policyfix.heap import either_of, joined
 from policyfix.project import External, FunctionRef, LinkedClass, Module
-from policyfix.trace import Escape, NetCall, Place
+from policyfix.trace import CoreCall, Escape, NetCall, Place
 from policyfix.values import (
     NONE,
+    OWN_CELL,
+    OWN_PAIR_CELL,
     UNKNOWN,
     Bound,
     Const,
     Either,
+    Group,
     Local,
     Method,
     Ref,
@@ -42,6 +46,7 @@ class Functions(Expressions, ABC):
     def __init__(self, absent: frozenset[str] = frozenset()) -> None:
         super().__init__(absent)
         self._wrappers: dict[ir.FunctionFacts, Value | None] = {}  # what decorators make of a function
+        self._cells: dict[Value, Term] = {}  # what stands for cells of the project
         self._opened = False  # the call that is being made may give keywords that are not known
 
     @abstractmethod
@@ -102,8 +107,8 @@ class Functions(Expressions, ABC):
                 bound = 0
             case _:
                 later = 0
-        if not later:
-            return [value]
+        if not later:  # any of them, where they are known on some paths
+            return [either(i for o in options(value) for i in (o.items if isinstance(o, Group) else (o,)))]
         named = {argument.keyword for argument in after}
         places = [p for p in function.parameters if p.kind in ("positional-only", "positional")][bound:]
         free = [p for p in places if p.name not in named][before:]
@@ -127,15 +132,18 @@ class Functions(Expressions, ABC):
         arguments = [*positional, *keywords.values()]
         match callee:
             case Bound(function=function, owner=owner, receiver=receiver):
+                recorded = len(self.trace.events)
                 result = self._call_function(
                     function, owner.module, owner, receiver, positional, keywords, open_ended=spread
                 )
                 self._note_net(receiver, function.name, arguments, result, node.span)
-                return result
-            case Local():
-                return self._call_wrapper(callee, positional, keywords, False)
-            case Ref(symbol=FunctionRef()):
-                return self._call_wrapper(callee, positional, keywords, spread)
+                return self._stepped(callee, arguments, result, recorded, node.span)
+            case Local() | Ref(symbol=FunctionRef()):
+                recorded = len(self.trace.events)
+                result = self._call_wrapper(
+                    callee, list(positional), keywords, spread and isinstance(callee, Ref)
+                )
+                return self._stepped(callee, arguments, result, recorded, node.span)
             case Ref(symbol=LinkedClass() as cls):
                 return self._instantiate(cls, positional, keywords, spread, node.span)
             case Ref(symbol=External(name=name)):
@@ -236,9 +244,32 @@ class Functions(Expressions, ABC):
             self._escape([*positional, *keywords.values()], span)
             return UNKNOWN
         function, owner = found
+        recorded = len(self.trace.events)
         result = self._call_function(function, owner.module, owner, thing, positional, keywords)
-        self._note_net(thing, "forward", [*positional, *keywords.values()], result, span)
-        return result
+        arguments = [*positional, *keywords.values()]
+        self._note_net(thing, "forward", arguments, result, span)
+        return self._stepped(thing, arguments, result, recorded, span)
+
+    def _stepped(
+        self, callee: Value, arguments: list[Value], result: Value, recorded: int, span: ir.Span
+    ) -> Value:
+        """What a call gives, after so many events: a recurrent state, as from torch's cells, where it was a
+        step of a cell of the project that no other core is in."""
+        if len(arguments) < 2 or not isinstance(result, (Term, Group)):
+            return result
+        if any(isinstance(event, CoreCall) for event in self.trace.events[recorded:]):
+            return result
+        cell = self._cells.get(callee, UNKNOWN)
+        step = cells.step(arguments, result, cell)
+        if step is None:
+            return result
+        if not isinstance(cell, Term):
+            cell = self.term(f"new:{OWN_PAIR_CELL if step.is_pair else OWN_CELL}", Const(self._tick()))
+            self._cells[callee] = cell
+        made = self.term("core", cell, step.given, step.state, Const(self._tick()))
+        self._record(CoreCall(cell, step.given, step.state, made, self._place(span), self._tick()))
+        new = self.term("detach", made) if self._no_grad else made
+        return new if step.output is None else group([step.output, new])
 
     def _call_missing(
         self, owner: Thing, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span

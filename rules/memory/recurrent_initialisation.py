@@ -6,6 +6,7 @@ from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.candidates import draws
 from policyfix.subjects.initialisation import Initialisation, initialisations, is_initialised_later
+from policyfix.values import is_own_cell
 
 
 class RecurrentInitialisation(Rule[PolicyClass]):
@@ -54,7 +55,7 @@ class RecurrentInitialisation(Rule[PolicyClass]):
             return
         for core in dict.fromkeys(call.core for call in policy.cores):
             done = initialisations(policy, core)
-            if done is None:
+            if done is None or is_own_cell(core):
                 continue
             fault = _fault(done, gain, bias)
             if fault is None or is_initialised_later(policy):
