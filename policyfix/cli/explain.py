@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import get_args
 
 import click
 
@@ -34,5 +35,7 @@ def explain(rule: str) -> None:
         raise click.UsageError(f"no rule is called {rule}{hint}")
     tiers = sorted({c.tier for c in codemod.discover() if found.code in c.answers})
     fix = " or ".join(tiers) if tiers else "none"
-    console.print(f"[bold]{found.code}[/bold] {found.name} ({found.severity}, fix: {fix})\n")
+    console.print(f"[bold]{found.code}[/bold] {found.name} ({found.severity}, fix: {fix})")
+    kinds = get_args(found.on) or (found.on,)
+    console.print(f"Asked of {', and of '.join(kind.who for kind in kinds)}.\n")
     console.print(Markdown(found.page()))

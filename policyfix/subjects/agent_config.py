@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
@@ -41,6 +42,8 @@ class Component:
 @dataclass(eq=False)
 class AgentConfig:
     """One config file."""
+
+    who: ClassVar[str] = "YAML configs of agents"
 
     path: str
     project: Project

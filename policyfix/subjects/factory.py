@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -28,6 +29,8 @@ class Build:
 @dataclass(eq=False)
 class Factory:
     """A function that builds contract policies from a config."""
+
+    who: ClassVar[str] = "functions that build policies from a config"
 
     function: ir.FunctionFacts
     module: Module

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -52,6 +53,10 @@ _ACTION = ("action", "actions")  # how forwards call the actions that training g
 @dataclass(eq=False)
 class PolicyClass:
     """A class that reaches `nn.Module` and has a forward, as a trainer would build and call it."""
+
+    who: ClassVar[str] = (
+        "modules that name a recurrent core or the observation, or inherit from one"
+    )
 
     cls: LinkedClass
     contract: Contract

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from policyfix.contract import Contract
 from policyfix.trace import Place
@@ -10,6 +10,8 @@ from policyfix.trace import Place
 
 class Subject(Protocol):
     """Something of the user's that rules ask about: a policy class, a trainer loop, a factory, a config."""
+
+    who: ClassVar[str]  # what becomes a subject of this kind, in words
 
     @property
     def contract(self) -> Contract: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from policyfix.config import did_you_mean
 from policyfix.contract import Contract
@@ -15,6 +16,8 @@ from policyfix.trace import Place
 @record()
 class SuppressedFile:
     """What the suppressions of a file name, and which of that was of use."""
+
+    who: ClassVar[str] = "files with comments for policyfix"
 
     path: str
     contract: Contract

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
@@ -51,6 +52,8 @@ _ADVANTAGE_KERNELS = {"torch.ops.pufferlib.compute_puff_advantage": 2}
 @dataclass(eq=False)
 class Trainer:
     """A function, class or script that takes part in training, run as it is written with all it calls."""
+
+    who: ClassVar[str] = "functions, classes and scripts that take part in training a policy"
 
     code: Code
     contract: Contract

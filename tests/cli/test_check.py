@@ -127,6 +127,7 @@ def test_explain_shows_the_page_by_code_and_by_name(rule: Any) -> None:
     by_code, by_name = policyfix("explain", rule.code), policyfix("explain", rule.name)
     assert by_code.exit_code == by_name.exit_code == 0
     assert by_code.output == by_name.output
+    assert "\nAsked of " in by_code.output
     for heading in ("What it does", "Why it matters", "Example", "Use instead", "Fix safety", "Source"):
         assert heading in by_code.output
 
