@@ -129,6 +129,9 @@ _WRITES_TO_ROWS = re.compile(
     rb"\[[A-Za-z_][\w., ]*\](?:\[[^\]\n]*\])?\.(update|(?:update|set|copy|zero|fill)_)\("
 )
 
+# Rows of what an object keeps, written to in place.
+_RESETS_ROWS = re.compile(rb"self\.\w+\[[A-Za-z_]\w*\]\.(?:zero|fill|copy|mul)_\(")
+
 
 def trains(data: bytes, contract: Contract) -> bool:
     """Whether a file may hold code around a policy: a trainer, or a buffer of what it trains on."""
@@ -139,7 +142,7 @@ def trains(data: bytes, contract: Contract) -> bool:
         keys = (*contract.boundary_keys, *contract.rollout_outputs, contract.reward_key)
         if b"update_" in written or (written and any(b'"%s"' % key.encode() in data for key in keys)):
             return True
-    if all(_quotes(data, key) for key in contract.advantage_keys):
+    if all(_quotes(data, key) for key in contract.advantage_keys) or _RESETS_ROWS.search(data):
         return True
     spoken = (
         contract.environment_key,

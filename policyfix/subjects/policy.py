@@ -54,9 +54,7 @@ _ACTION = ("action", "actions")  # how forwards call the actions that training g
 class PolicyClass:
     """A class that reaches `nn.Module` and has a forward, as a trainer would build and call it."""
 
-    who: ClassVar[str] = (
-        "modules that name a recurrent core or the observation, or inherit from one"
-    )
+    who: ClassVar[str] = "modules that name a recurrent core or the observation, or inherit from one"
 
     cls: LinkedClass
     contract: Contract

@@ -41,6 +41,7 @@ from policyfix.values import (
     Value,
     either,
     is_tensordict,
+    keyword,
     options,
     parts,
     walk,
@@ -633,7 +634,7 @@ def is_rows(index: Value, *, by_hint: bool = True) -> bool:
         return any(map(known, index.items))
     if not isinstance(index, Term):
         return False
-    if index.op in _ROWS or index.op in ("nonzero", "argsort"):
+    if index.op in _ROWS or index.op in ("nonzero", "argsort") or _is_mask(index):
         return True
     if index.op == "tensor" or index.op.startswith("compare"):
         return by_hint and (index.op == "tensor" or any(is_tensor(arg) for arg in index.args))
@@ -644,6 +645,12 @@ def is_rows(index: Value, *, by_hint: bool = True) -> bool:
         inner = index.args[0]
         return isinstance(inner, Term) and inner.op in ("nonzero", "torch.nonzero", "torch.argwhere")
     return index.op in _KEEPING and any(map(known, index.args))
+
+
+def _is_mask(index: Term) -> bool:
+    """Whether a value was made a tensor of truth values: what it picks is a copy, of whatever shape it is."""
+    kind = keyword(index, "dtype")
+    return index.op.startswith("torch.") and isinstance(kind, Ref) and kind.symbol == External("torch.bool")
 
 
 def is_tensor(value: Value) -> bool:
