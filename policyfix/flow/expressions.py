@@ -143,11 +143,14 @@ class Expressions(Narrowing, ABC):
         return self.term("attribute", thing, Const(name)) if constant is None else constant
 
     def _class_constant(self, cls: LinkedClass, name: str) -> Value | None:
-        """What a class body spells out under a name: a number, a tuple of keys, a table."""
+        """What a class body spells out under a name: a number, a tuple of keys, a table, a class to build."""
         for base in cls.linked:
             for key, value in reversed(base.facts.attributes):
                 if key == name and ir.is_spelt_out(value):
                     return self._eval(value)
+                if key == name and isinstance(value, (ir.Name, ir.Attribute)):
+                    named = base.module.resolve(value)
+                    return Ref(named) if _is_class(named) else None
         return None
 
     def _member(self, symbol: Symbol, name: str) -> Value:
@@ -352,6 +355,13 @@ class Expressions(Narrowing, ABC):
             self._record(Compared(value, operator, other, result, self._place(span), self._tick()))
             value = other
         return result if len(operators) == 1 else self.term("and", result)
+
+
+def _is_class(symbol: Symbol) -> bool:
+    """Whether a name is that of a class, of a library by its spelling: `nn.LSTM`."""
+    if isinstance(symbol, External):
+        return symbol.name.rpartition(".")[2][:1].isupper()
+    return isinstance(symbol, LinkedClass)
 
 
 def _is_there_to_be_set(constant: Value) -> bool:

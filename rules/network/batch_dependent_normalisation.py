@@ -60,12 +60,17 @@ _NET = frozenset("module core @ matmul bmm torch.matmul torch.bmm torch.einsum e
 
 
 def _branches(policy: PolicyClass) -> Iterator[Place]:
-    """Branches on the whole batch in which the input is scaled."""
+    """Branches on the whole batch in which the input is scaled; what a loop does, it does in every pass."""
     for trace in policy.traces:
+        loops = {branch.place for branch in trace.of(Branch) if branch.order == branch.end}
         for branch in trace.of(Branch):
-            if _reduces_batch(branch.test, policy) and any(
-                branch.order < term.order < branch.end and _scales_input(term, policy)
-                for term in policy.forward_terms
+            if (
+                branch.place not in loops
+                and _reduces_batch(branch.test, policy)
+                and any(
+                    branch.order < term.order < branch.end and _scales_input(term, policy)
+                    for term in policy.forward_terms
+                )
             ):
                 yield branch.place
 
