@@ -70,6 +70,8 @@ class Program(Run):
         self._loops: list[_Loop] = []  # the loops that run
         self._calls: list[_Call] = []  # the calls that are being evaluated
         self._parts: dict[LinkedClass, bool] = {}
+        self._run: set[Local] = set()  # the functions inside of others that are called
+        self._handing: set[LinkedClass] = set()  # the classes of which an instance is being made up
         self._spoken: dict[Value, bool] = {}
         self._worth_reading: dict[int, bool] = {}  # imports, by identity
         self._statement_call: ir.Call | None = None
@@ -87,9 +89,13 @@ class Program(Run):
             receiver = None if _is_static(function) else self.instance
             with self.aside():
                 self._within, self._loops, self._calls = [Region("entry", 0, number)], [], []
-                self._guarded(
+                made = self._guarded(
                     lambda: self._call_function(function, module, owner, receiver, [], {}, open_ended=True)  # noqa: B023
                 )
+                self._within = [Region("entry", 1, number)]
+                for local in options(made):
+                    if isinstance(local, Local) and local not in self._run:  # made for others to run
+                        self._guarded(lambda: self._call_wrapper(local, [], {}, open_ended=True))  # noqa: B023
         return self.trace
 
     # ------------------------------------------------------------------------------- what is what
@@ -131,12 +137,25 @@ class Program(Run):
             case _:
                 return value
         if isinstance(symbol, LinkedClass):
-            return Thing("instance", symbol)
+            return self._handed(symbol)
         dotted = symbol.name if isinstance(symbol, External) else ""
         kind = "td" if dotted in TENSORDICTS else "tensor" if dotted in TENSORS else None
         kind = "spec" if dotted in SPECS else kind
         kind = "optimizer" if is_optimizer_class(dotted) else kind
         return value if kind is None else self.term(kind, Const(name))
+
+    def _handed(self, cls: LinkedClass) -> Thing:
+        """An instance that somebody else made, and hands over: one that takes part in training holds what its
+        constructor gives it."""
+        thing, found = Thing("instance", cls), cls.find("__init__")
+        if found is None or self._loops or cls in self._handing or not self._is_part(cls):
+            return thing
+        self._handing.add(cls)
+        function, owner = found
+        self._call_function(function, owner.module, owner, thing, [], {}, open_ended=True)
+        self._state.alive = True
+        self._handing.remove(cls)
+        return thing
 
     def _is_worth_reading(self, expr: ir.Expr, module: Module) -> bool:
         """Whether what a name is imported from can take part in training: other files are not even parsed."""
@@ -300,6 +319,8 @@ class Program(Run):
                 receiver, name = owner, called  # a method that an abstract class leaves to others
         arguments = [*positional, *keywords.values()]
         follows = self._follows(callee, arguments)
+        if isinstance(callee, Local):
+            self._run.add(callee)
         is_method = isinstance(node.function, ir.Attribute) and node is self._statement_call
         if is_method and receiver is not None and _writes_in_place(receiver, name):
             assert isinstance(node.function, ir.Attribute)

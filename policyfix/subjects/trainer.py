@@ -127,7 +127,18 @@ class Trainer:
             )
             if call.name in asked or ran:
                 found.update(roots(call.receiver))
-        return frozenset(found)
+        return frozenset(found - self._environments)
+
+    @cached_property
+    def _environments(self) -> frozenset[Value]:
+        """Values that are given actions to play: a policy that is made for one is not it."""
+        return frozenset(
+            option
+            for call in self.calls
+            if call.name in ("send", "step") and call.receiver is not None and call.arguments
+            for option in options(call.receiver)
+            if not _is_optimizer(option)
+        )
 
     @cached_property
     def _observed(self) -> frozenset[Value]:
@@ -145,6 +156,7 @@ class Trainer:
             any(c.name in asked and c.receiver is not self._program.instance for c in self.calls)
             or any(True for _ in self.written(contract.environment_key))
             or (bool(self._observed) and bool(self.policies))
+            or (contract.observation_key in self.selected and not all(map(_is_of_a_class, self.policies)))
             or any(self._is_contract_policy(p) for p in self.policies)
         )
 
@@ -183,6 +195,8 @@ class Trainer:
         if call.followed or call in self.forwards:
             return False
         receiver, name = _method(call)
+        if name == "backward" and receiver not in self.policies:  # of a loss, whoever computed it
+            return False
         if receiver is not None and self._leads_to_policy(receiver):
             if name in _KNOWN_METHODS | self.contract.method_names:
                 return False
@@ -196,8 +210,8 @@ class Trainer:
         return _is_not_known(call)
 
     def _leads_to_policy(self, value: Value) -> bool:
-        """Whether a value is a policy, or its modules or buffers."""
-        return not self.policies.isdisjoint(roots(value, in_pieces=True))
+        """Whether a value is a policy, or its modules or buffers; what is made of its outputs is not."""
+        return not self.policies.isdisjoint(roots(value, in_pieces=True, ending=self._results))
 
     def _is_derived(self, value: Value) -> bool:
         """Whether a value comes from a policy and gives no way back to it: its parameters, its weights, its
@@ -278,7 +292,18 @@ class Trainer:
         read = {entry_of(term) for term in self._program.terms}
         written = {e.key for e in self.trace.of(KeyWrite)}
         stored = {e.mask.value for e in self.trace.of(InPlace) if isinstance(e.mask, Const)}
-        return frozenset(key for key in read | written | stored if isinstance(key, str))
+        return frozenset(key for key in read | written | stored | self.selected if isinstance(key, str))
+
+    @cached_property
+    def selected(self) -> frozenset[object]:
+        """Keys that the code picks out of TensorDicts: each of them must be there."""
+        return frozenset(
+            argument.value
+            for call in self.calls
+            if call.name == "select" and call.keyword("strict") in (None, Const(True))
+            for argument in call.arguments
+            if isinstance(argument, Const)
+        )
 
     def written(self, key: str) -> Iterator[Value]:
         """What the code writes under a key."""
@@ -519,17 +544,16 @@ class Trainer:
 
     def collectors(self, *keys: str) -> Iterator[Trainer]:
         """The code that brings all of some entries: this code, where it speaks of them, else who writes them
-        in other files of the project."""
+        or picks them out elsewhere in the project."""
         if self.keys.issuperset(keys):
             yield self
             return
         project = self.module.project
         for path in project.texts.files_with(*keys):
             module = project.module(path)
-            if module is not None and path != Path(self.path).absolute():
-                for other in trainers(module, self.contract):
-                    if all(map(other.brings, keys)):
-                        yield other
+            for other in () if module is None else trainers(module, self.contract):
+                if other is not self and all(other.brings(k) or k in other.selected for k in keys):
+                    yield other
 
     def policy_in(self, path: str, symbol: str) -> str | None:
         """How a function spells the policy, where it calls it or one of its methods;
@@ -747,14 +771,19 @@ def _bases(cls: LinkedClass) -> Iterator[object]:
         yield from linked.bases
 
 
-def roots(value: Value, through: frozenset[str] = _WRAPPERS, in_pieces: bool = False) -> Iterator[Value]:
+def roots(
+    value: Value,
+    through: frozenset[str] = _WRAPPERS,
+    in_pieces: bool = False,
+    ending: Set[Value] = frozenset(),
+) -> Iterator[Value]:
     """What a value is, or wraps: the policy behind `torch.compile(policy)` and `agent.module`; `in_pieces`
-    also behind `agent.modules()`."""
+    also behind `agent.modules()`. What is behind one of `ending` is not looked at."""
 
     def wrapped(current: Value) -> Iterable[Value]:
         if isinstance(current, Either):
             return current.options
-        if not isinstance(current, Term) or _is_said(current):
+        if not isinstance(current, Term) or current in ending or _is_said(current):
             return ()
         leads = current.op in through or (in_pieces and _is_piece(current))
         return [a for a in current.args if not isinstance(a, Const)][:1] if leads else ()
@@ -798,6 +827,11 @@ def _core(value: Value) -> Value:
     while isinstance(value, Term) and value.op in ("float", "to", "bool", "int", "long", "detach", "clone"):
         value = value.args[0]
     return value
+
+
+def _is_of_a_class(value: Value) -> bool:
+    """Whether it is known what a value is an instance of."""
+    return isinstance(value, Thing) and value.cls is not None
 
 
 def _is_optimizer(value: Value) -> bool:

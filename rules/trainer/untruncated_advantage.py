@@ -56,9 +56,13 @@ class UntruncatedAdvantage(Rule[Trainer]):
     def check(self, trainer: Trainer) -> Iterator[Finding]:
         contract = trainer.contract
         done, *truncations = contract.boundary_keys
-        needed = {contract.reward_key, contract.value_key, done}
-        known = needed | contract.outputs
-        cut_by_done = [p for made_of, p in trainer.advantages if needed <= _keys(made_of) <= known]
+        values = {contract.value_key, dict(contract.spellings).get(contract.value_key)}
+        known = {contract.reward_key, done} | values | contract.outputs
+        cut_by_done = [
+            place
+            for made_of, place in trainer.advantages
+            if {contract.reward_key, done} <= (keys := _keys(made_of)) <= known and keys & values
+        ]
         cut_by_done += [p for flag, p in trainer.advantage_kernels if _keys(flag) == {done}]
         if not cut_by_done:
             return
