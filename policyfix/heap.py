@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from policyfix.values import Either, Group, Thing, Value, either, parts, reach
+from policyfix.values import Either, Group, Term, Thing, Value, either, options, parts, reach
 
 _NOTHING: Mapping[str, Value] = MappingProxyType({})
 
@@ -45,14 +45,18 @@ class Heap:
             for name, value in contents.items():
                 yield thing, name, value
 
-    def holding(self, values: Collection[Value]) -> list[tuple[Thing, str, Value]]:
-        """Where one of the values is held, alone or as one of several, with what is held there."""
+    def holding(
+        self, values: Collection[Value], at_any_depth: bool = False
+    ) -> list[tuple[Thing, str, Value]]:
+        """Where one of the values is held, alone or as one of several, with what is held there; at any depth
+        of tuples, too."""
         sought = set(values)
+        inner = _in_tuples if at_any_depth else options
         return [
             (thing, name, held)
             for thing, contents in self._held.items()
             for name, held in contents.items()
-            if held in sought or (isinstance(held, Either) and not sought.isdisjoint(held.options))
+            if held in sought or (isinstance(held, _SEVERAL) and not sought.isdisjoint(inner(held)))
         ]
 
     def contents(self, value: Value) -> list[Value]:
@@ -111,6 +115,20 @@ def _unnamed(contents: Mapping[str, Value], other: Mapping[str, Value]) -> dict[
     unnamed = contents.get("*")
     missing = () if unnamed is None else other.keys() - contents.keys()
     return {name: either([other[name], unnamed]) for name in missing if unnamed is not None}
+
+
+# What is made of several values, or of each of them.
+_SEVERAL = (Either, Group, Term)
+
+
+def _in_tuples(value: Value) -> Iterator[Value]:
+    """The value, its alternatives, and what tuples hold of them: `(h, c)`, `tuple(made() for ...)`."""
+
+    def held(current: Value) -> Iterable[Value]:
+        each = isinstance(current, Term) and current.op == "each"
+        return parts(current) if each or isinstance(current, (Group, Either)) else ()
+
+    return reach(value, held)
 
 
 K = TypeVar("K")

@@ -245,7 +245,7 @@ def is_none(value: Value) -> bool | None:
 _CARRYING = VIEWS | frozenset(
     "index each many detach clone to cpu cuda pin_memory float half bfloat16 double type "
     "masked_fill where mul torch.stack torch.cat torch.where torch.clone torch.mul * tuple slice "
-    "index_copy index_put scatter slice_scatter select_scatter".split()
+    "index_copy index_put scatter slice_scatter select_scatter index_select torch.index_select".split()
 )
 PARTS = frozenset({"index", "each"})  # an element or a slice of something
 _ZEROS = frozenset(["torch.zeros", "torch.zeros_like", "new_zeros", "torch.Tensor.new_zeros"])

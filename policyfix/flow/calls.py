@@ -318,8 +318,12 @@ def _is_foreign(value: Term) -> bool:
 
 
 def _getattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
-    if len(positional) < 2 or not isinstance(positional[1], Const):
+    if len(positional) < 2:
         return UNKNOWN
+    if not isinstance(positional[1], Const):  # `getattr(lstm, f"bias_hh_l{layer}")`
+        owner = positional[0]
+        is_layer = isinstance(owner, Term) and owner.op.startswith("new:torch.nn.")
+        return run._element(run.term("module.parameters", owner)) if is_layer else UNKNOWN
     name = str(positional[1].value)
     held = run._get_attribute(positional[0], name)
     default = positional[2:3]
@@ -361,6 +365,20 @@ def _as_group(run: Calls, positional: list[Value], _keywords: dict[str, Value], 
         run._state.heap.put(copied, "*", run._element(positional[0]))
         return copied
     return positional[0]
+
+
+def _as_list(run: Calls, positional: list[Value], keywords: dict[str, Value], span: ir.Span) -> Value:
+    """A list of what something holds: of a tensor, its parts, so that one can be put in another's place."""
+    if positional and any(_is_part_of_tensor(option) for option in options(positional[0])):
+        return run.term("each", run._element(positional[0]))
+    return _as_group(run, positional, keywords, span)
+
+
+def _is_part_of_tensor(value: Value) -> bool:
+    """`x.transpose(0, 1)`, `table[:, rows]`."""
+    if not isinstance(value, Term):
+        return False
+    return value.op in VIEWS or (value.op == "index" and isinstance(value.args[1], Group))
 
 
 def _vars(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
@@ -469,7 +487,7 @@ _BUILTIN_CALLS: dict[str, Callable[[Calls, list[Value], dict[str, Value], ir.Spa
     "type": _type,
     "vars": _vars,
     "tuple": _as_group,
-    "list": _as_group,
+    "list": _as_list,
     "dict": _new_dict,
     "collections.defaultdict": lambda run, *_: Thing("dict"),
     "collections.OrderedDict": _new_dict,

@@ -58,9 +58,11 @@ class Containers(Machine):
                 self._write(option, written, value, span)
             elif isinstance(option, Term):
                 self._escape(whose_attributes(option), span)
-                if option.op != "each":  # an element of a list is replaced: no tensor is overwritten
+                if option.op != "each":
                     self._overwrite(option, value, "subscript", span, mask=index)
                 self._kept_in(option, value, span)
+                if option.op == "each":  # an element of a list is replaced: no tensor is overwritten
+                    self._replace(option, self.term("each", either([*options(option.args[0]), value])))
             elif isinstance(option, Group):
                 self._replace_item(option, index, value, span)
             else:
@@ -99,14 +101,16 @@ class Containers(Machine):
             self._state.heap.put(thing, name, either(new if o is old else o for o in options(held)))
 
     def _kept_in(self, container: Value, value: Value, span: ir.Span) -> None:
-        """Records a store for every instance that holds the container, or the tensor that it is a view of; a
-        container that came from the caller may be kept by them."""
-        roots = set(storage(container))
+        """Records a store for every instance that holds the container, or the tensor that it is a view of, but
+        not for those that a list of such views was made from; a container that came from the caller may be
+        kept by them."""
+        is_list = isinstance(container, Term) and container.op == "each"
+        roots = {container} if is_list else set(storage(container))
         for root in [r for r in roots if isinstance(r, Thing)]:
             roots |= self._outer(root)
         # What was there before tells attributes apart that were built alike: two buffers of zeros.
         told = {root for root in roots if isinstance(root, Term) and root.op == "earlier"} or roots
-        for thing, name, _ in self._state.heap.holding(told):
+        for thing, name, _ in self._state.heap.holding(told, at_any_depth=True):
             if thing.kind == "instance":
                 self._record(Store(thing, name, value, self._place(span), self._tick()))
         if any(isinstance(r, Term) and r.op in _OPEN for r in roots):

@@ -49,7 +49,7 @@ class Narrowing(Calls, ABC):
                 return bool(items)
             case Ref() | Bound() | Local():
                 return True
-            case Thing(kind="instance"):
+            case Thing(kind="instance") | Term(op="earlier"):  # a kept state: tensors, where it is not None
                 return True
             case Either(options=choices):
                 truths = {self._truth(o) for o in choices}

@@ -12,6 +12,8 @@ from policyfix.subjects.candidates import draws
 from policyfix.subjects.policy import PolicyClass
 from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
 from policyfix.values import (
+    CELL_CORES,
+    SEQUENCE_CORES,
     Const,
     Group,
     Method,
@@ -32,7 +34,7 @@ _OF_A_MODULE = frozenset(
     "module.parameters module.named_parameters module.modules module.named_modules module.children "
     "module.named_children module.state_dict".split()
 )
-_RECURRENT = frozenset({"torch.nn.RNNBase", "torch.nn.RNNCellBase", "torch.nn.Module"})
+_BASES = {"torch.nn.RNNBase": SEQUENCE_CORES, "torch.nn.RNNCellBase": CELL_CORES}
 
 
 @record()
@@ -209,7 +211,8 @@ def _may_hold(guard: Value, layer: Term) -> bool:
     wanted = guard.args[1].items if isinstance(guard.args[1], Group) else guard.args[1:]
     names = {w.symbol.name for w in wanted if isinstance(w, Ref) and isinstance(w.symbol, External)}
     kind = layer.op.removeprefix("new:")
-    return len(names) < len(wanted) or kind in names or bool(names & _RECURRENT)
+    of_kind = {kind, "torch.nn.Module"} | {base for base, cores in _BASES.items() if kind in cores}
+    return len(names) < len(wanted) or not names.isdisjoint(of_kind)
 
 
 @remembered

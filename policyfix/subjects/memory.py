@@ -33,6 +33,7 @@ from policyfix.values import (
 
 # Operations that choose, move or copy elements, and mask nothing.
 _MOVING = VIEWS | PARTS | frozenset("slice clone to float half double bfloat16 many each".split())
+_CHOOSING = frozenset({"index", "index_select", "torch.index_select"})
 _STATES = frozenset({"core", "earlier"})
 _PRESENCE = frozenset({"compareis", "compareis not", "comparein", "comparenot in"})
 _MEASURES = frozenset(".shape .ndim .dtype .device size dim ndimension numel".split())
@@ -100,13 +101,16 @@ def live_state(policy: PolicyClass, trace: Trace) -> str | None:
         for thing in returned
     ):
         return "container"
-    kept = {tensor for value in returned for tensor in whole(value) if _is_earlier(tensor)}
+    kept = {root for value in returned for tensor in whole(value) if (root := _earlier(tensor)) is not None}
     written = (write.target for other in policy.traces for write in other.of(InPlace))
     return None if kept.isdisjoint(t for target in written for t in storage(target)) else "tensors"
 
 
-def _is_earlier(value: Value) -> bool:
-    return isinstance(value, Term) and value.op == "earlier"
+def _earlier(value: Value) -> Value | None:
+    """What was kept at an earlier call, where a value is that, or one of several tensors that it is."""
+    while isinstance(value, Term) and value.op == "index" and isinstance(value.args[1], Const):
+        value = value.args[0]
+    return value if isinstance(value, Term) and value.op == "earlier" else None
 
 
 def _kept(value: Value) -> bool:
@@ -222,13 +226,16 @@ def has_own_slot(policy: PolicyClass, piece: Piece) -> bool | None:
     key, trace = policy.contract.environment_key, policy.rollout
     indices = [e.index for e in trace.of(Lookup) if _holds(trace, e.container, piece)]
     indices += [
-        part.args[1]
+        index
         for part in walk(piece.value)
-        if isinstance(part, Term) and part.op == "index" and any(_kept_in(part.args[0]))
+        if isinstance(part, Term) and part.op in _CHOOSING and any(_kept_in(part.args[0]))
+        for index in part.args[1:]
     ]
     for write in trace.of(InPlace):
-        if write.mask is not None and any(_same(target, piece.value) for target in options(write.target)):
-            indices.append(write.mask)
+        chosen = write.arguments[:2] if write.operation == "index_copy_" else ()
+        chosen += () if write.mask is None else (write.mask,)
+        if chosen and any(_same(target, piece.value) for target in options(write.target)):
+            indices += chosen
     if any(key in keys_in(index) for index in indices):
         return True
     known = {policy.contract.observation_key, *policy.contract.boundary_keys}
