@@ -280,8 +280,3 @@ class Trace:
         if found is None:
             found = self._of[kind] = [e for e in self.events if isinstance(e, kind)]
         return found
-
-    @property
-    def is_followed(self) -> bool:
-        """Whether nothing was called that is not understood, or handed to it."""
-        return not any(isinstance(e, (Unfollowed, Escape)) for e in self.events)

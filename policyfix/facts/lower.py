@@ -144,6 +144,9 @@ class _Lowering:
     def _yield(self, node: ast.Yield) -> ir.Expr:
         return ir.Yield(ir.Literal(None) if node.value is None else self._expr(node.value))
 
+    def _yield_from(self, node: ast.YieldFrom) -> ir.Expr:
+        return ir.Yield(ir.Starred(self._expr(node.value)))
+
     def _parameters(self, node: ast.arguments) -> tuple[ir.Parameter, ...]:
         missing = len(node.posonlyargs) + len(node.args) - len(node.defaults)
         defaults: list[ast.expr | None] = [*[None] * missing, *node.defaults]
@@ -505,6 +508,7 @@ _EXPRESSIONS: dict[type[ast.expr], Callable[[_Lowering, Any], ir.Expr]] = {
     ast.Starred: lambda self, node: ir.Starred(self._expr(node.value)),
     ast.Lambda: _Lowering._lambda,
     ast.Yield: _Lowering._yield,
+    ast.YieldFrom: _Lowering._yield_from,
 }
 
 _SYMBOLS: dict[type[ast.AST], str] = {

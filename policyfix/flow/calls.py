@@ -320,15 +320,24 @@ def _is_foreign(value: Term) -> bool:
 def _getattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
     if len(positional) < 2:
         return UNKNOWN
-    if not isinstance(positional[1], Const):  # `getattr(lstm, f"bias_hh_l{layer}")`
-        owner = positional[0]
-        is_layer = isinstance(owner, Term) and owner.op.startswith("new:torch.nn.")
-        return run._element(run.term("module.parameters", owner)) if is_layer else UNKNOWN
-    name = str(positional[1].value)
-    held = run._get_attribute(positional[0], name)
+    owner, key = positional[:2]
+    if not isinstance(key, Const):
+        return _computed(run, owner)
+    held = run._get_attribute(owner, str(key.value))
     default = positional[2:3]
     missing = isinstance(held, Term) and held.op == "attribute"
     return either([held, *default]) if missing and default else held
+
+
+def _computed(run: Calls, owner: Value) -> Value:
+    """An attribute under a computed name: what was registered so, or `f"bias_hh_l{layer}"` of a layer."""
+    match owner:
+        case Thing(kind="instance"):
+            return run._state.heap.of(owner).get("*", UNKNOWN)
+        case Term(op=op) if op.startswith("new:torch.nn."):
+            return run._element(run.term("module.parameters", owner))
+        case _:
+            return UNKNOWN
 
 
 def _setattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:

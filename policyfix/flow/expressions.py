@@ -232,6 +232,8 @@ class Expressions(Narrowing, ABC):
                 return result
             case ir.Lambda(function=function):
                 return Local(function, self._frame.module, self._state.names)
+            case ir.Yield(value=ir.Starred(value=source)):  # `yield from source`
+                return self._yield(self._element(self._eval(source)))
             case ir.Yield(value=value):
                 return self._yield(self._eval(value))
             case ir.Opaque(parts=parts):

@@ -34,6 +34,7 @@ from policyfix.values import (
     group,
     is_keyword,
     options,
+    walk,
 )
 from policyfix.values import keywords as keywords_in
 
@@ -279,6 +280,9 @@ class Functions(Expressions, ABC):
         if name in ("register_buffer", "register_parameter", "add_module", "register_module"):
             if len(arguments) > 1 and isinstance(arguments[0], Const):
                 self._keep(owner, str(arguments[0].value), arguments[1], span, registered=True)
+            elif len(arguments) > 1 and _is_copy(arguments[1]):  # under a computed name
+                held = self._state.heap.get(owner, "*")
+                self._state.heap.put(owner, "*", either(v for v in (held, arguments[1]) if v is not None))
             return NONE
         if name == "apply" and arguments:
             return self._visit(owner, arguments[0], span)
@@ -444,6 +448,11 @@ class Functions(Expressions, ABC):
 
 def _is_function(value: Value) -> bool:
     return isinstance(value, Local) or (isinstance(value, Ref) and isinstance(value.symbol, FunctionRef))
+
+
+def _is_copy(value: Value) -> bool:
+    """Whether a tensor was cut from a graph, as a copy of an initial weight is: a state starts as zeros."""
+    return any(isinstance(part, Term) and part.op == "detach" for part in walk(value))
 
 
 def _container(cls: LinkedClass, name: str) -> ir.Expr | None:

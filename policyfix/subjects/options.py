@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from policyfix.facts import ir
 from policyfix.project import LinkedClass
+from policyfix.subjects.constructors import asks_for
 from policyfix.subjects.policy import PolicyClass
 from policyfix.values import Term
 
@@ -63,3 +64,17 @@ def lost(policy: PolicyClass) -> Iterator[str]:
         built = policy.configured({name: GIVEN})
         if built is not None and not built.notices(GIVEN):
             yield name
+
+
+def is_kept_from_base(policy: PolicyClass, name: str) -> bool:
+    """Whether some base of the class that writes the constructor takes a parameter and reads it: where the
+    config's value changes nothing, it is lost on the way there."""
+    if policy.constructor is None:
+        return False
+    base = policy.cls.find("__init__", after=policy.constructor[1])
+    while base is not None:
+        function, cls = base
+        if asks_for(name, function) or (name in function.accepts and ir.Name(name) in function.nodes):
+            return True
+        base = policy.cls.find("__init__", after=cls)
+    return False

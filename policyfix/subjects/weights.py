@@ -10,8 +10,21 @@ from policyfix.project import External, Found, LinkedClass
 from policyfix.record import record
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import InPlace, Place, Rebound, Store, Trace
-from policyfix.values import VIEWS, Const, Either, Group, Term, Thing, Value, parts, reach, storage, walk
+from policyfix.trace import Escape, InPlace, Place, Rebound, Store, Trace, Unfollowed
+from policyfix.values import (
+    VIEWS,
+    Const,
+    Either,
+    Group,
+    Method,
+    Term,
+    Thing,
+    Value,
+    parts,
+    reach,
+    storage,
+    walk,
+)
 
 # Stands for the clip range of a config: a number that no source has.
 RANGE = Const(0.0009765625001)
@@ -64,6 +77,16 @@ def is_as_written(found: Found) -> bool:
     function, cls = found
     symbols = [cls.module.resolve(d.function if isinstance(d, ir.Call) else d) for d in function.decorators]
     return cls.module.name is None and all(isinstance(s, External) and s.name in NO_GRAD for s in symbols)
+
+
+def is_followed(trace: Trace) -> bool:
+    """Whether nothing was called that is not understood, or handed to it. A net of the caller's may be asked
+    for its weights, and these written to."""
+    return not trace.of(Escape) and all(
+        isinstance(call.callee, Method)
+        and (call.callee.name in _COLLECTIONS or weights_in(call.callee.receiver, attached=False))
+        for call in trace.of(Unfollowed)
+    )
 
 
 def changes(trace: Trace) -> Iterator[InPlace | Rebound | Store]:
@@ -161,17 +184,42 @@ def later_weights_in(value: Value, attached: bool, cls: LinkedClass) -> bool:
     return _made_of(value, attached, is_one, is_kept_layer)
 
 
+def cut_in(value: Value, cls: LinkedClass) -> bool:
+    """Whether an attribute is part of a value that is always cut from the graph: a copy of a weight, say."""
+
+    def is_one(part: Value) -> bool:
+        match part:
+            case Term(op="attribute", args=(Thing(), Const(value=str(name)))):
+                return _is_cut(name, cls)
+            case _:
+                return False
+
+    return any(map(is_one, walk(value)))
+
+
 def _is_cut(attribute: str, cls: LinkedClass) -> bool:
     """Whether all that a class ever gives an attribute is a constant or a tensor without a graph."""
     target = ir.Attribute(ir.Name("self"), attribute)
     given = [
-        (node.value, _numbers(function))
+        (value, _numbers(function))
         for owner in cls.linked
         for function in owner.facts.functions
         for node in function.nodes
-        if isinstance(node, ir.Assign) and target in node.targets
+        for value in _given(node, target)
     ]
     return bool(given) and all(_has_no_graph(value, {target, *numbers}) for value, numbers in given)
+
+
+def _given(node: object, target: ir.Attribute) -> Iterator[ir.Expr]:
+    """What a statement assigns to an attribute, or a call registers as a buffer of that name."""
+    match node:
+        case ir.Assign(targets=targets, value=value) if target in targets:
+            yield value
+        case ir.Call(
+            function=ir.Attribute(value=ir.Name(id="self"), name="register_buffer"),
+            arguments=(ir.Argument(value=ir.Literal(value=name)), ir.Argument(value=value), *_),
+        ) if name == target.name:
+            yield value
 
 
 def _numbers(function: ir.FunctionFacts) -> set[ir.Expr]:
@@ -247,6 +295,8 @@ def is_weight(value: Value) -> bool:
 def _holds(value: Term) -> bool:
     """Whether a term is `module.weight`, or an element of `module.parameters()`."""
     match value:
+        case Term(op="attribute", args=(Thing(cls=LinkedClass() as cls), Const(value="weight" | "bias"))):
+            return _is_layer(cls)
         case Term(op=".weight" | ".bias", args=(module,)):
             return _is_module(module)
         case Term(op="index", args=(Term(op="index", args=(Term(op=op), _)), Const(value=1))):
@@ -255,6 +305,12 @@ def _holds(value: Term) -> bool:
             return True
         case _:
             return False
+
+
+def _is_layer(cls: LinkedClass) -> bool:
+    """Whether a class inherits from one of torch's layers: `class Table(nn.Embedding)`."""
+    torch_bases = (base.name for base in cls.mro if isinstance(base, External))
+    return any(name.startswith("torch.nn.") and name != "torch.nn.Module" for name in torch_bases)
 
 
 def _is_module(value: Value) -> bool:

@@ -6,7 +6,7 @@ from policyfix.remembered import remembered
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
 from policyfix.subjects.policy import policy_of
-from policyfix.subjects.weights import is_as_written, later_weights_in, weights_in
+from policyfix.subjects.weights import cut_in, is_as_written, later_weights_in, weights_in
 from policyfix.trace import Escape, Place, Unfollowed
 from policyfix.values import Method, Unknown, walk
 
@@ -78,17 +78,22 @@ class GradientFreeL2Init(Rule[PolicyClass | AgentConfig]):
         if built is None:
             return None
         trace, loss = built.trace, built.trace.returned
-        if trace.of(Escape) or any(isinstance(part, Unknown) for part in walk(loss)):
+        if any(isinstance(part, Unknown) for part in walk(loss, lambda term: term.op != "detach")):
             return None
         if is_policy:
-            opaque = bool(trace.of(Unfollowed))
             cut = weights_in(loss, attached=False) and not weights_in(loss, attached=True)
         else:
-            opaque = not all(_asks_a_weight(call, policy) for call in trace.of(Unfollowed))
             cut = later_weights_in(loss, False, policy.cls) and not later_weights_in(loss, True, policy.cls)
+        calls = trace.of(Unfollowed)
+        told = {call.place for call in calls}
+        opaque = any(is_policy or not _asks_a_tensor(call, policy) for call in calls) or any(
+            escape.place not in told for escape in trace.of(Escape)
+        )
         return policy.place(*found) if cut and not opaque else None
 
 
-def _asks_a_weight(call: Unfollowed, policy: PolicyClass) -> bool:
-    """Whether what is called is a method of something computed from a weight, and so of a tensor."""
-    return isinstance(call.callee, Method) and later_weights_in(call.callee.receiver, False, policy.cls)
+def _asks_a_tensor(call: Unfollowed, policy: PolicyClass) -> bool:
+    """Whether what is called is a method of something computed from a weight, or from a copy of one."""
+    return isinstance(call.callee, Method) and (
+        later_weights_in(call.callee.receiver, False, policy.cls) or cut_in(call.callee.receiver, policy.cls)
+    )

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass
 from policyfix.subjects.execution import Configured
-from policyfix.subjects.weights import clamps, clipping, follows_config, is_fixed
+from policyfix.subjects.options import is_kept_from_base
+from policyfix.subjects.weights import clamps, clipping, follows_config, is_fixed, is_followed
 from policyfix.subjects.wrapper import wrappers
 from policyfix.trace import Called, Escape, Place
 from policyfix.values import Const, Term, Value
@@ -17,9 +18,9 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
     ## What it does
     Reports a contract policy whose `clip_weights` does nothing whatever `clip_range` the config gives (an
     empty body, a clamped copy that is dropped, a range that the constructor never sets), and one that clamps
-    to a range of its own. It stays silent where a method or another file may set the range later. Of a module
-    around a factory it reports the range of its own that it clamps a policy to which the factory builds
-    without `clip_weights`.
+    to a range of its own. It stays silent where a method or another file may set the range later, and where
+    the constructor does not hand the range to a base that would keep it. Of a module around a factory it
+    reports the range of its own that it clamps a policy to which the factory builds without `clip_weights`.
 
     ## Why it matters
     The trainer calls the method after every optimizer step and trusts it. The config says that the weights
@@ -78,9 +79,20 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
         # Once more with everything left open that somebody may set before the trainer clips.
         built = clipping(policy, policy.resettable)
         defect = None if built is None else self._defect(policy, built)
-        if defect is not None:
+        if defect is not None and not self._is_the_constructors(defect, policy):
             message, place = defect
-            yield self.finding(place or policy.place(*found), message, policy)
+            if place is None or "." not in place.symbol:  # a function clamps to what it is called with
+                place = policy.place(*found)
+            yield self.finding(place, message, policy)
+
+    def _is_the_constructors(self, defect: tuple[str, Place | None], policy: PolicyClass) -> bool:
+        """Whether the method only wants the range, which a base would keep that the constructor does not hand
+        it to."""
+        option = policy.contract.clip_range
+        if defect[1] is not None or not is_kept_from_base(policy, option):
+            return False
+        built = clipping(policy, policy.resettable | {option})
+        return built is not None and self._defect(policy, built) is None
 
     @staticmethod
     def _defect(policy: PolicyClass, built: Configured) -> tuple[str, Place | None] | None:
@@ -89,7 +101,7 @@ class IneffectiveClipWeights(Rule[PolicyClass | Factory]):
         trace, instance = built.trace, built.instance
         if any(e.value is instance for e in built.construction.of(Escape)):
             return None  # somebody else may set the range
-        if not trace.is_followed or any(_writes(call) for call in trace.of(Called)):
+        if not is_followed(trace) or any(_writes(call) for call in trace.of(Called)):
             return None
         if any(call.name == f".{method}" for call in trace.of(Called)):
             return None  # left to components that are not known

@@ -81,4 +81,6 @@ class TrackedClip(Rule[PolicyClass]):
     def _called_without_grad(policy: PolicyClass) -> bool:
         """Whether some caller switches autograd off a few lines before it clips."""
         mode = rb"(?:no_grad|inference_mode|set_grad_enabled)\b[^\n]*\n(?:[^\n]*\n){0,5}?"
-        return policy.module.project.texts.say(mode + rb"[^\n]*\.%s\(" % policy.contract.clip_method.encode())
+        return policy.module.project.texts.say(
+            mode + rb"[^\n]*(?<!super\(\))\.%s\(" % policy.contract.clip_method.encode()
+        )

@@ -1,0 +1,37 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+
+def clip(module, limit):
+    if limit:
+        for weight in module.parameters():
+            weight.data.clamp_(-limit, limit)
+
+
+class Forager(nn.Module):
+    def __init__(self, env, clip_range=0.0):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = nn.LSTM(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+        self.clip_range = clip_range
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        rows = td["env_obs"].float().flatten(1)
+        out, _ = self.lstm(self.embed(rows).unsqueeze(0))
+        out = out.squeeze(0)
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td
+
+    def clip_weights(self):
+        clip(self, self.clip_range)
+
+
+class Strict(Forager):
+    def clip_weights(self):  # expect: PF302
+        clip(self, getattr(self, "weight_limit", 0.25))
