@@ -21,7 +21,7 @@ from policyfix.reader import Reader
 from policyfix.remembered import forget
 from policyfix.rule import Rule
 from policyfix.screen import Screen
-from policyfix.subjects import Subject, agent_configs, find
+from policyfix.subjects import PolicyClass, Subject, agent_configs, find
 from policyfix.texts import Grounds
 
 # Bytes of Python that may hold a subject, some 200 KB a second: from where on one more process pays.
@@ -246,7 +246,7 @@ class _Hearing:
             if not isinstance(subject, each.on):
                 continue
             try:
-                found += dict.fromkeys(each.check(subject))
+                found += dict.fromkeys(_blamed(finding, each, subject) for finding in each.check(subject))
             except Exception as error:  # one rule on one class must not take the rest down
                 self._fail(f"{each.code} on {subject.name}", subject.path, subject.header.span.line, error)
         return found
@@ -292,6 +292,18 @@ class _Hearing:
             else:
                 offered.append(finding.offered(outcome.fix, None))
         return offered
+
+
+def _blamed(finding: Finding, asked: Rule[Any], subject: Subject) -> Finding:
+    """A finding in code that a base runs too, which is a policy itself and keeps the clause, stands at the
+    subclass: what that does otherwise is at fault."""
+    if not isinstance(subject, PolicyClass) or subject.defines_symbol(finding.path, finding.symbol):
+        return finding
+    keeps = any(
+        base.is_known and base.runs(finding.path, finding.symbol) and not any(asked.check(base))
+        for base in subject.contract_bases
+    )
+    return finding.blamed(subject.header) if keeps else finding
 
 
 def _settle(findings: Iterable[Finding], bases: Bases) -> list[Finding]:

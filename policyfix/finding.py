@@ -81,8 +81,17 @@ class Finding:
         return replace(self, path=path)
 
     def moved(self, place: Place) -> Finding:
-        """The same defect, shown at another place."""
-        span, there = place.span, os.path.relpath(self.path)
+        """The same defect, shown at another place than where the code at fault stands."""
+        there = os.path.relpath(self.path)
+        message = f"{self.message} (in {there}:{self.line})"
+        return replace(self._at(place), message=message, elsewhere=Spot(there, self.line, self.symbol))
+
+    def blamed(self, place: Place) -> Finding:
+        """The same defect, of which the code at another place is the cause."""
+        return replace(self._at(place), message=f"{self.message} (in {self.symbol})")
+
+    def _at(self, place: Place) -> Finding:
+        span = place.span
         return replace(
             self,
             path=place.path,
@@ -91,8 +100,6 @@ class Finding:
             end_line=span.end_line,
             end_column=span.end_column,
             symbol=place.symbol,
-            message=f"{self.message} (in {there}:{self.line})",
-            elsewhere=Spot(there, self.line, self.symbol),
         )
 
 

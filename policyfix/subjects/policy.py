@@ -79,6 +79,15 @@ class PolicyClass:
         return tuple((base.module.path, base.facts.qualname) for base in self.cls.linked[1:])
 
     @property
+    def contract_bases(self) -> Iterator[PolicyClass]:
+        """The policies under the contract that the class inherits from."""
+        for base in self.cls.linked[1:]:
+            if base.is_module and base.find("forward") is not None:
+                policy = policy_of(base, self.contract)
+                if policy.is_contract:
+                    yield policy
+
+    @property
     def header(self) -> Place:
         """The class as written: where a finding about something missing stands."""
         return Place(self.module.path, self.name, self.cls.facts.span)
@@ -202,6 +211,20 @@ class PolicyClass:
         if any(term.op in TENSORDICT_ONLY for term in self._execution.run.terms):
             return True
         return any(binding.module.partition(".")[0] == "tensordict" for binding in owner.module.facts.imports)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all that it does is seen, from its construction on."""
+        return not self.is_open and all(trace.complete for trace in (self.building, *self.traces))
+
+    def runs(self, path: str, symbol: str) -> bool:
+        """Whether a function of the project, by its file and name, is run where it is built or called."""
+        events = (e for trace in (self.building, *self.traces) for e in trace.events)
+        return any(e.place.symbol == symbol and e.place.path == path for e in events)
+
+    def defines_symbol(self, path: str, symbol: str) -> bool:
+        """Whether the class, or a method of it, is what stands in a file under a name."""
+        return path == self.path and f"{symbol}.".startswith(f"{self.name}.")
 
     # -------------------------------------------------------------------------- what it does
 

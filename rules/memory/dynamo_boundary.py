@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.facts import ir
 from policyfix.flow.decorators import PLAIN_DECORATORS
-from policyfix.project import External, Module
+from policyfix.project import External, LinkedClass, Module
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.memory import kept_attributes, keys_in, lookups
@@ -110,8 +110,17 @@ def _is_excluded(policy: PolicyClass) -> bool:
         for cls in classes
         for base in cls.linked
         for function in base.facts.functions
+        if _may_be_called(function, base, cls, policy)
         for decorator in function.decorators
     )
+
+
+def _may_be_called(
+    function: ir.FunctionFacts, base: LinkedClass, cls: LinkedClass, policy: PolicyClass
+) -> bool:
+    """Whether a method is what instances have under its name, or what a method that replaces it calls."""
+    found = cls.find(function.name)
+    return found is None or found[1] is base or policy.runs(base.module.path, function.qualname)
 
 
 def _disables(decorator: ir.Expr, module: Module) -> bool:
