@@ -58,13 +58,18 @@ class Run(Functions):
 
     # ----------------------------------------------------------------------------------- interface
 
-    def build(self, cls: LinkedClass, arguments: dict[str, Value]) -> Thing:
-        """An instance of the class, constructed with keyword arguments (others take their defaults)."""
+    def build(self, cls: LinkedClass, arguments: dict[str, Value], open_ended: bool = False) -> Thing:
+        """An instance of the class, constructed with keyword arguments (others take their defaults; nobody
+        knows them where it is `open_ended`)."""
         thing = Thing("instance", cls)
         found = cls.find("__init__")
         if found is not None:
             function, owner = found
-            self._guarded(lambda: self._call_function(function, owner.module, owner, thing, [], arguments))
+            self._guarded(
+                lambda: self._call_function(
+                    function, owner.module, owner, thing, [], arguments, None, open_ended
+                )
+            )
         self.trace.heap = self._state.heap
         if not self._state.alive:  # the constructor raises for arguments that are not known
             self.trace.complete = False

@@ -13,6 +13,7 @@ from policyfix.facts import ir
 from policyfix.flow.calls import PURE_PACKAGES
 from policyfix.project import LinkedClass, Module
 from policyfix.record import record
+from policyfix.subjects.experience_spec import KEEPING, asked_for
 from policyfix.subjects.program import (
     Program,
     entry_of,
@@ -468,7 +469,8 @@ class Trainer:
                 continue
             spec, *others = {_spec_of_rows(o, call.name) for o in options(call.receiver)}
             given = set(options(call.arguments[0]))
-            if spec is None or others or any(self._drops_entries(c, given) for c in self.calls):
+            added = None if spec is None or others else self._added_to(spec)
+            if spec is None or added is None or any(self._drops_entries(c, given) for c in self.calls):
                 continue
             tests = [self._program.tests[r.site] for r in call.within if r.kind == "arm"]
             asked = {part.value for test in tests for part in walk(test) if isinstance(part, Const)}
@@ -476,8 +478,9 @@ class Trainer:
                 if write.tensordict not in given or write.order > call.order or write.key in asked:
                     continue
                 if not any(Const(write.key) in walk(guard) for guard in write.guards):
-                    yield Stored(write.key, write.place, spec)
-            yield from (Stored(key, call.place, spec) for key in sorted(_spelled_out(call) - asked))
+                    yield Stored(write.key, write.place, _making(spec), added)
+            names = sorted(_spelled_out(call) - asked)
+            yield from (Stored(key, call.place, _making(spec), added) for key in names)
 
     def _rows_overwritten(self) -> Iterator[Stored]:
         """Entries of the buffer itself: `buffer["ratio"][rows] = ratio`."""
@@ -487,10 +490,41 @@ class Trainer:
             match write.target:
                 case Term(op="index" | "td.index", args=(buffer, Const(value=str(key)) as name)):
                     spec = _spec_behind(buffer)
-                    if spec is not None and name not in asked and buffer not in _receivers(adding):
-                        yield Stored(key, write.place, spec)
+                    added = None if spec is None else self._added_to(spec)
+                    if spec is None or added is None or name in asked or buffer in _receivers(adding):
+                        continue
+                    yield Stored(key, write.place, _making(spec), added)
                 case _:
                     pass
+
+    def _added_to(self, spec: Term) -> frozenset[str] | None:
+        """The entries that a spec, or a copy of it, is given after it was made; None where one of them is not
+        known."""
+        keys = [e.mask for e in self.trace.of(InPlace) if e.how == "subscript" and _bare(e.target) == spec]
+        names: set[str] = set()
+        for call in self.calls:
+            if call.receiver is None or not call.arguments or _bare(call.receiver) != spec:
+                continue
+            if call.name == "set":
+                keys.append(call.arguments[0])
+            elif call.name == "update":
+                asked = self._asked_of_policies(call.arguments[0])
+                if asked is None:
+                    return None
+                names |= asked
+        names |= {key.value for key in keys if isinstance(key, Const) and isinstance(key.value, str)}
+        return frozenset(names) if all(isinstance(key, Const) for key in keys) else None
+
+    def _asked_of_policies(self, spec: Value) -> frozenset[str] | None:
+        """What policies of the project ask for, where a spec is what one of them asks for."""
+        method = self.contract.spec_method
+        match _bare(spec):
+            case Term(op="made" | "call", args=(_, Const(value=str(name)), *_)) if name == method:
+                return asked_for(name, self.module)
+            case Term(op=name) if name == method:
+                return asked_for(name, self.module)
+            case _:
+                return None
 
     @staticmethod
     def _drops_entries(call: Invocation, tensordicts: set[Value]) -> bool:
@@ -595,11 +629,13 @@ class Trainer:
 
 @record()
 class Stored:
-    """An entry that goes into rows of an experience buffer, and the call that makes the buffer's spec."""
+    """An entry that goes into rows of an experience buffer; the call that makes the buffer's spec, None where
+    it is given, and what it names besides."""
 
     key: str | None
     place: Place
-    spec: Place
+    spec: Place | None
+    added: frozenset[str]
 
 
 @record()
@@ -683,8 +719,8 @@ def _receivers(calls: Iterable[Invocation]) -> Iterator[Value]:
             yield from options(call.receiver)
 
 
-def _spec_of_rows(written: Value, method: str) -> Place | None:
-    """Where the spec is made, if a method writes entries into rows of a TensorDict made by that spec."""
+def _spec_of_rows(written: Value, method: str) -> Term | None:
+    """The spec, if a method writes entries into rows of a TensorDict made by one."""
     if method in ("update", "update_") and isinstance(written, Term) and written.op in ("index", "td.index"):
         written, index = written.args[:2]
         if isinstance(index, Const) and isinstance(index.value, str):
@@ -694,15 +730,25 @@ def _spec_of_rows(written: Value, method: str) -> Place | None:
     return _spec_behind(written)
 
 
-def _spec_behind(buffer: Value) -> Place | None:
-    """Where the spec is made that a TensorDict was made by."""
+def _spec_behind(buffer: Value) -> Term | None:
+    """The spec that a TensorDict was made by."""
     while isinstance(buffer, Term) and buffer.op in ("to", "cpu", "cuda"):
         buffer = buffer.args[0]
     if not isinstance(buffer, Term) or buffer.op != "zero":
         return None
-    spec = buffer.args[0]
-    while isinstance(spec, Term) and spec.op in ("expand", "to", "clone", "unsqueeze", "cpu", "cuda"):
+    spec = _bare(buffer.args[0])
+    return spec if isinstance(spec, Term) and spec.op in ("made", "spec", "parameter") else None
+
+
+def _bare(spec: Value) -> Value:
+    """What a spec is a copy of, of whatever shape."""
+    while isinstance(spec, Term) and spec.op in KEEPING:
         spec = spec.args[0]
+    return spec
+
+
+def _making(spec: Term) -> Place | None:
+    """Where a spec is made; None where the code is given it."""
     match spec:
         case Term(op="made", args=(Const(value=(str(path), ir.Span() as span)), *_)):
             return Place(path, "", span)

@@ -108,12 +108,13 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
                 )
 
     def _unkept(self, trainer: Trainer) -> Iterator[Finding]:
-        project, contract = trainer.module.project, trainer.contract
-        known = {entry.spec: laid_out(entry.spec, project, contract) for entry in trainer.stored}
+        known = {e.spec: laid_out(e.spec, trainer.module, trainer.contract) for e in trainer.stored}
         for entry in trainer.stored:
             names = known[entry.spec]
-            if entry.key is None or names is None or entry.key in names:
+            if entry.key is None or names is None or entry.key in names | entry.added:
                 continue
+            if entry.spec is None and trainer.contract.reward_key not in entry.added:
+                continue  # others say what the trainer keeps
             if not is_set_elsewhere(entry.key, entry.place, trainer.module):
                 yield self.finding(
                     entry.place,
