@@ -547,20 +547,22 @@ class Trainer:
                 and e.method[-1] == "_"
                 and (is_rows(e.index, by_hint=False) or self._is_of_a_minibatch(e.index))
             )
-            or (is_rows(e.index) and all(is_td(o) or is_tensor(o) for o in options(e.owner)))
+            or (
+                is_rows(e.index)
+                and all(is_td(o) or is_tensor(o) or self._is_of_a_minibatch(o) for o in options(e.owner))
+            )
         )
 
     def _is_of_a_minibatch(self, value: Value) -> bool:
-        """Whether a value is an entry of what a forward is given: a tensor with a number for each row."""
+        """Whether a value is an entry of what a forward is given rows of: a tensor with a number for each."""
         return isinstance(value, Term) and entry_of(value) is not None and value.args[0] in self._minibatches
 
     @cached_property
     def _minibatches(self) -> frozenset[Value]:
-        """The TensorDicts that forwards are given, or given a part of."""
+        """The TensorDicts that forwards are given, or given a part or rows of."""
         given = (o for call in self.forwards for o in options(call.arguments[0]))
-        return frozenset(
-            root for td in given for root in roots(td, _KEEPING_ENTRIES | {"select", "td.select"})
-        )
+        parts = _KEEPING_ENTRIES | {"select", "td.select", "index", "td.index"}
+        return frozenset(root for td in given for root in roots(td, parts))
 
     @cached_property
     def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
