@@ -43,9 +43,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "lior": {
         ("PF604", "training/fit.py::fit"),  # a spec spread as `**dict(spec.items())`
     },
-    "noor": {
-        ("PF702", "ablate/variants/encoders.py::CountedAgent"),  # behind a branch on the tokens
-    },
     "petra": {
         ("PF604", "kite/rl/lean.py::LeanTrainer"),  # rollouts of a mixin in another file
     },

@@ -139,18 +139,19 @@ class Expressions(Narrowing, ABC):
             if "staticmethod" in kinds:
                 return Ref(FunctionRef(function, owner.module))
             return Bound(function, owner, Ref(cls) if "classmethod" in kinds else thing)
-        constant = self._class_constant(cls, name)
+        constant = None if (thing, name) in self._awaited else self._class_constant(cls, name)
         return self.term("attribute", thing, Const(name)) if constant is None else constant
 
     def _class_constant(self, cls: LinkedClass, name: str) -> Value | None:
         """What a class body spells out under a name: a number, a tuple of keys, a table, a class to build."""
         for base in cls.linked:
             for key, value in reversed(base.facts.attributes):
-                if key == name and ir.is_spelt_out(value):
+                if key != name:
+                    continue
+                if ir.is_spelt_out(value):
                     return self._eval(value)
-                if key == name and isinstance(value, (ir.Name, ir.Attribute)):
-                    named = base.module.resolve(value)
-                    return Ref(named) if _is_class(named) else None
+                named = base.module.resolve(value)
+                return Ref(named) if _is_class(named) else None
         return None
 
     def _member(self, symbol: Symbol, name: str) -> Value:

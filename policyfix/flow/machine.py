@@ -65,6 +65,7 @@ class Machine:
         self._state = State({}, Heap())
         self._at = ir.NOWHERE  # the statement or call that is being run
         self._made: dict[Term, tuple[Frame, ir.Span]] = {}
+        self._awaited: set[tuple[Thing, str]] = set()  # attributes that somebody else sets
 
     def instances(self, root: Thing) -> dict[tuple[str, ...], Thing]:
         """The instance and those that it holds, by the attributes that lead to them."""
@@ -136,10 +137,12 @@ class Machine:
         self._state.heap.put(thing, attribute, value)
 
     def leave_open(self, thing: Thing, attributes: Iterable[str]) -> None:
-        """Attributes that somebody else sets before the next call: None is just where they start."""
+        """Attributes that somebody else sets before the next call: None is just where they start, in the
+        constructor or in the body of the class."""
         for name in attributes:
-            if self._state.heap.get(thing, name) == NONE:
+            if self._state.heap.get(thing, name) in (None, NONE):
                 self._state.heap.drop(thing, name)
+                self._awaited.add((thing, name))
 
     def open_flags(self, root: Thing) -> None:
         """Flags and numbers that a method gives another value are not what the constructor set, after the

@@ -277,8 +277,8 @@ class Run(Functions):
         )
         if block.target is not None:
             self._assign(block.target, value, block.span)
-        if isinstance(value, Term) and value.op == "torch.device":
-            self._guards.append(value)
+        if all(map(_is_device, options(value))):
+            self._guards.append(self.term("torch.device", value))
         self._no_grad += no_grad
         self._block(block.body)
         self._no_grad -= no_grad
@@ -365,4 +365,17 @@ class Run(Functions):
             return
         if any(isinstance(o, Term) for o in options(old)):
             self._overwrite(old, operand, "augmented", node.span)
+        if isinstance(old, Term) and old.op == "new:torch.nn.Parameter":
+            return  # it is the same parameter
         self._assign(node.target, self._operate(node.operator, [old, operand]), node.span)
+
+
+def _is_device(value: Value) -> bool:
+    """Whether a value is a device: one that is made, a tensor's own, or one by its name."""
+    match value:
+        case Term(op="torch.device" | ".device" | "tensordict.device"):
+            return True
+        case Term(op="attribute" | "parameter", args=(*_, Const(value="device"))):
+            return True
+        case _:
+            return False

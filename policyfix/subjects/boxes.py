@@ -14,11 +14,13 @@ from policyfix.values import (
     Group,
     Term,
     Value,
+    argument,
     comes_from,
     is_tensordict,
     keyword,
     options,
     positional,
+    storage,
     walk,
 )
 
@@ -198,12 +200,30 @@ def _column(term: Term, key: str) -> int | None:
             return column if comes_from(tokens, key) else None
         case Term(op="select", args=(tokens, Const(value=-1 | 2), Const(value=0 | 1 as column))):
             return column if comes_from(tokens, key) else None
-        case Term(
-            op="index", args=(Term(op="each", args=(Term(op="unbind"),)) as each, Const(value=0 | 1 as c))
-        ):
-            return c if comes_from(each, key) else None
+        case Term(op="index", args=(Term(op="each", args=(piece,)), Const(value=0 | 1 as column))):
+            return column if _is_byte(piece) and comes_from(piece, key) else None
         case _:
             return None
+
+
+# What tokens are split into their bytes by, and what it is told before the axis.
+_SPLITTING: dict[str, tuple[tuple[str, Value], ...]] = {
+    "unbind": (),
+    "split": (("split_size", Const(1)),),
+    "chunk": (("chunks", Const(3)),),
+}
+
+
+def _is_byte(piece: Value) -> bool:
+    """Whether a value is any one of the bytes that tokens were split into, in whatever form:
+    `(byte.squeeze(-1) for byte in tokens.split(1, dim=-1))`."""
+    return any(
+        isinstance(part, Term)
+        and (told := _SPLITTING.get(part.op)) is not None
+        and all(argument(part, i, name) == value for i, (name, value) in enumerate(told))
+        and argument(part, len(told), "dim") in (Const(-1), Const(1), Const(2))
+        for part in storage(piece)
+    )
 
 
 def sizes(box: Value) -> list[int | None] | None:

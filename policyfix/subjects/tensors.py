@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from policyfix.project import External
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import Called, InPlace
+from policyfix.trace import Called, InPlace, Trace
 from policyfix.values import (
     NONE,
     Const,
@@ -18,6 +18,7 @@ from policyfix.values import (
     Value,
     key_of,
     keywords,
+    options,
     positional,
     storage,
     walk,
@@ -56,8 +57,9 @@ _MOVES = frozenset("to cuda type_as cpu pin_memory".split())
 _CALLERS = frozenset({Const("state"), Const("action"), Const("actions")})
 
 
-def is_tensor(value: Value) -> bool:
-    """Whether a value is certainly a tensor, where it is not None."""
+def is_tensor(value: Value, numbers: Collection[Value] = ()) -> bool:
+    """Whether a value is certainly a tensor, where it is not None: `numbers` are none, nor what is made of
+    them."""
     todo, seen = [value], set[Value]()
     while todo:
         current = todo.pop()
@@ -66,12 +68,12 @@ def is_tensor(value: Value) -> bool:
         seen.add(current)
         if isinstance(current, Either):
             todo.extend(current.options)
-        elif not isinstance(current, Term):
+        elif not isinstance(current, Term) or current in numbers:
             return False
         elif key_of(current) is not None or current.op in ("core", "module", "action"):
             continue
         elif current.op in _ARITHMETIC:
-            if not any(isinstance(a, (Term, Either)) and is_tensor(a) for a in current.args):
+            if not any(isinstance(a, (Term, Either)) and is_tensor(a, numbers) for a in current.args):
                 return False
         elif not _makes_tensor(current):
             if current.op in _LAYOUT or current.op in _VALUES or not current.args:
@@ -89,12 +91,26 @@ def _makes_tensor(term: Term) -> bool:
     return prefix in _FUNCTIONS
 
 
-def depends_on_values(test: Value) -> bool:
-    """Whether a test asks for the contents of a tensor, not just for its layout or presence."""
+def fetched(trace: Trace) -> frozenset[Value]:
+    """The numbers that builtins make of tensors: `float(x)` is one, `x.float()` a tensor."""
+    return frozenset(call.result for call in trace.of(Called) if call.name in ("bool", "int", "float"))
+
+
+def depends_on_values(value: Value) -> bool:
+    """Whether a value is made of the contents of a tensor, not just of its layout or presence."""
     return any(
         key_of(part) is not None or (isinstance(part, Term) and part.op in ("core", "module"))
-        for part in contents(test)
+        for part in contents(value)
     )
+
+
+def truths(test: Value) -> Iterator[Value]:
+    """What the truth of a test hangs on: its alternatives, without lists, whose truth is their length."""
+    for option in options(test):
+        if isinstance(option, Term) and option.op == "not":
+            yield from truths(option.args[0])
+        elif not (isinstance(option, Term) and option.op == "each"):
+            yield option
 
 
 def contents(value: Value) -> Iterator[Value]:
@@ -110,19 +126,23 @@ def filled(writes: Iterable[InPlace]) -> Iterator[tuple[Value, int]]:
                 yield root, write.order
 
 
-def is_hot(guards: Iterable[Value], from_the_second_step: bool = True) -> bool:
+def is_hot(guards: Iterable[Value], in_every_step: bool = True) -> bool:
     """Whether what runs under these tests runs in every step of some rollout or training: they ask for the
-    mode or for what the TensorDict looks like, not for a setting or for the contents of a tensor. What was
-    kept is there `from_the_second_step`; a test for it may let the first one pass."""
+    mode or for what the TensorDict looks like, not for a setting. Or whether it runs in some step: a test for
+    what was kept may let the first one pass, and the contents of a tensor those that have them."""
     for guard in guards:
-        if depends_on_values(guard):
-            return False
+        if isinstance(guard, Term) and guard.op == "torch.device":
+            continue
+        if any(map(depends_on_values, truths(guard))):
+            if in_every_step:
+                return False
+            continue
         for part in walk(guard):
             if isinstance(part, (Unknown, Ref)):
                 return False
             if isinstance(part, Term) and part.op in ("attribute", "keywords", "env", "opaque"):
                 return False
-            if from_the_second_step and isinstance(part, Term) and part.op == "earlier":
+            if in_every_step and isinstance(part, Term) and part.op == "earlier":
                 return False
             if isinstance(part, Term) and part.op == "parameter" and not _CALLERS.issuperset(part.args):
                 return False
@@ -174,9 +194,9 @@ def _only_dtype(term: Term) -> bool:
     )
 
 
-def calls(policy: PolicyClass, from_the_second_step: bool = True) -> Iterator[Called]:
-    """The calls on every path of forward, in either mode."""
+def calls(policy: PolicyClass, in_every_step: bool = True) -> Iterator[Called]:
+    """The calls on every path of forward, or in some of its steps, in either mode."""
     for trace in policy.traces:
         for call in trace.of(Called):
-            if is_hot(call.guards, from_the_second_step):
+            if is_hot(call.guards, in_every_step):
                 yield call

@@ -64,15 +64,21 @@ def _branches(policy: PolicyClass) -> Iterator[Place]:
     for trace in policy.traces:
         loops = {branch.place for branch in trace.of(Branch) if branch.order == branch.end}
         for branch in trace.of(Branch):
-            if (
-                branch.place not in loops
-                and _reduces_batch(branch.test, policy)
-                and any(
-                    branch.order < term.order < branch.end and _scales_input(term, policy)
-                    for term in policy.forward_terms
-                )
+            if _reduces_batch(branch.test, policy) and any(
+                branch.order < term.order < branch.end
+                and _scales_input(term, policy)
+                and (branch.place not in loops or _is_repeated(term))
+                for term in policy.forward_terms
             ):
                 yield branch.place
+
+
+def _is_repeated(scaled: Term) -> bool:
+    """Whether what a loop scales is what it made so in the pass before, not another piece of the input."""
+    return any(
+        isinstance(part, Term) and part.op == scaled.op and part.args[1:] == scaled.args[1:]
+        for part in walk(scaled.args[0])
+    )
 
 
 def _divisions(policy: PolicyClass) -> Iterator[Place]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
-from policyfix.subjects.tensors import contents, depends_on_values, filled, is_hot, is_tensor
+from policyfix.subjects.tensors import contents, depends_on_values, filled, is_hot, is_tensor, truths
 from policyfix.trace import Branch, InPlace
 from policyfix.values import Value, options
 
@@ -15,8 +15,9 @@ class DataDependentBranch(Rule[PolicyClass]):
     ## What it does
     Reports an `if`, a `while` or a conditional expression in a contract policy's forward, its helpers and
     nets whose test needs the values of a tensor of this step (`if mask.any():`, `while not done.all():`).
-    Tests of shapes, of keys and of the mode are no such tests, and what only a setting switches on is left
-    alone. Whether a fetched number is among keys (`slot not in states`) is told where it is fetched (PF701).
+    Tests of shapes, of keys, of the mode and of how much a list holds are no such tests, and what only a
+    setting switches on is left alone. Whether a fetched number is among keys (`slot not in states`) is told
+    where it is fetched (PF701).
 
     ## Why it matters
     The host waits for the device to know which way to go, in every step, and `torch.compile` and CUDA graphs
@@ -63,8 +64,8 @@ def _waits(branch: Branch, written: frozenset[Value]) -> bool:
     """Whether the contents are asked for in every step: of `a and b`, no part must switch the other off, but
     for a tensor, which is asked for its contents itself."""
 
-    def asks(value: Value) -> bool:
-        return depends_on_values(value) or not written.isdisjoint(contents(value))
+    def asks(test: Value) -> bool:
+        return any(depends_on_values(v) or not written.isdisjoint(contents(v)) for v in truths(test))
 
     others = [option for option in options(branch.test) if not (asks(option) or is_tensor(option))]
     return asks(branch.test) and is_hot((*branch.guards, *others))

@@ -12,8 +12,9 @@ class DevicelessTensor(Rule[PolicyClass]):
 
     ## What it does
     Reports `torch.zeros(...)` and its kin without `device=` in a contract policy's forward, its helpers and
-    nets, where nothing moves the result afterwards. Single numbers (`torch.tensor(0.0)`), which every device
-    takes, code under `with torch.device(...)` and projects that set a default device are left alone.
+    nets, where nothing moves the result afterwards; in every step, in the first one, or in those where the
+    contents of a tensor say so. Single numbers (`torch.tensor(0.0)`), which every device takes, code under
+    `with torch.device(...)` or `with x.device` and projects that set a default device are left alone.
 
     ## Why it matters
     The tensor lies on the CPU. The first operation with a tensor of a policy on a GPU raises or, where it is
@@ -43,7 +44,7 @@ class DevicelessTensor(Rule[PolicyClass]):
     def check(self, policy: PolicyClass) -> Iterator[Finding]:
         if not policy.is_contract:
             return
-        made = [call for call in calls(policy, from_the_second_step=False) if created_without_device(call)]
+        made = [call for call in calls(policy, in_every_step=False) if created_without_device(call)]
         if not made or policy.module.project.texts.say(
             rb"set_default_(?:device|tensor_type)", b"set_default_"
         ):

@@ -5,14 +5,16 @@ from collections.abc import Iterable, Iterator
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.tensors import (
+    contents,
     created_without_device,
     depends_on_values,
+    fetched,
     filled,
     is_moved,
     is_tensor,
 )
 from policyfix.trace import Called, InPlace, Store, Trace
-from policyfix.values import VIEWS, Either, Group, Term, Thing, Value, options, parts, storage, walk
+from policyfix.values import VIEWS, Either, Group, Term, Thing, Value, options, parts, walk
 
 
 class UnregisteredTensor(Rule[PolicyClass]):
@@ -88,7 +90,7 @@ def _is_used(tensor: Value, policy: PolicyClass) -> bool:
     def is_given(value: Value) -> bool:
         """Whether a tensor comes from the TensorDict or from the network, or was filled with what does: it
         lies where the policy does."""
-        return is_tensor(value) and (depends_on_values(value) or not written.isdisjoint(storage(value)))
+        return is_tensor(value) and (depends_on_values(value) or not written.isdisjoint(contents(value)))
 
     return any(
         any(_is_of(tensor, a) for a in together)
@@ -109,8 +111,9 @@ def _is_of(tensor: Value, value: Value) -> bool:
 
 def _tensors(value: Value, trace: Trace) -> Iterator[Value]:
     """A tensor, or those in a tuple, list or dict."""
+    numbers = fetched(trace)
     for option in options(value):
         held: Iterable[Value] = option.items if isinstance(option, Group) else (option,)
         if isinstance(option, Thing) and option.kind != "instance":
             held = trace.heap.of(option).values()
-        yield from filter(is_tensor, held)
+        yield from (v for v in held if is_tensor(v, numbers))
