@@ -316,6 +316,8 @@ def _is_foreign(value: Term) -> bool:
 
 # ------------------------------------------------------------------------------------- builtin calls
 
+Builtin = Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]
+
 
 def _getattr(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
     if len(positional) < 2:
@@ -388,6 +390,23 @@ def _is_part_of_tensor(value: Value) -> bool:
     if not isinstance(value, Term):
         return False
     return value.op in VIEWS or (value.op == "index" and isinstance(value.args[1], Group))
+
+
+def _decided_by(
+    name: str, decisive: bool
+) -> Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]:
+    """`all` is decided by one that is false, `any` by one that is true."""
+
+    def call(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:
+        asked = run._elements(positional[0]) if positional else None
+        known = [bool(item.value) for item in asked or () if isinstance(item, Const)]
+        if decisive in known:
+            return Const(decisive)
+        if asked is not None and len(known) == len(asked):
+            return Const(not decisive)
+        return run._called(name, positional, run.term(name, *positional), span)
+
+    return call
 
 
 def _vars(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
@@ -481,14 +500,14 @@ def _new_namespace(run: Calls, positional: list[Value], keywords: dict[str, Valu
     return made
 
 
-def _iterated(name: str) -> Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]:
+def _iterated(name: str) -> Builtin:
     def call(run: Calls, positional: list[Value], _keywords: dict[str, Value], _span: ir.Span) -> Value:
         return run.term(name, *positional)
 
     return call
 
 
-_BUILTIN_CALLS: dict[str, Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]] = {
+_BUILTIN_CALLS: dict[str, Builtin] = {
     "getattr": _getattr,
     "setattr": _setattr,
     "object.__setattr__": _setattr,
@@ -503,6 +522,8 @@ _BUILTIN_CALLS: dict[str, Callable[[Calls, list[Value], dict[str, Value], ir.Spa
     "collections.deque": lambda run, *_: Thing("list"),
     "types.SimpleNamespace": _new_namespace,
     "argparse.Namespace": _new_namespace,
+    "all": _decided_by("all", False),
+    "any": _decided_by("any", True),
     "map": _map,
     "operator.setitem": _setitem,
     "dataclasses.replace": lambda run, positional, keywords, span: either(

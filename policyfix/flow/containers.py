@@ -102,8 +102,8 @@ class Containers(Machine):
 
     def _kept_in(self, container: Value, value: Value, span: ir.Span) -> None:
         """Records a store for every instance that holds the container, or the tensor that it is a view of but
-        not those that a list of views was made from; a container that came from the caller may be kept by them.
-        """
+        not those that a list of views was made from; a container that came from the caller may be kept by
+        them."""
         is_list = isinstance(container, Term) and container.op == "each"
         roots = {container} if is_list else set(storage(container))
         for root in [r for r in roots if isinstance(r, Thing)]:

@@ -31,6 +31,7 @@ from policyfix.values import (
     is_none,
     is_tensordict,
     options,
+    parts,
 )
 
 MAX_STEPS = 60_000
@@ -351,8 +352,14 @@ class Expressions(Narrowing, ABC):
             other = self._eval(right)
             decided = _decide(operator, value, other)
             if operator in ("in", "not in") and isinstance(value, Const) and value.value in self._absent:
-                keys = other.args[0] if isinstance(other, Term) and other.op == "tensordict.keys" else other
-                decided = (operator == "not in") if is_tensordict(keys) else decided
+                decided = (operator == "not in") if _has_its_keys(other) else decided
+            if operator in ("<=", ">="):  # `{"dones", "truncateds"} <= set(td.keys())`
+                asked, there = (value, other) if operator == "<=" else (other, value)
+                if isinstance(asked, Term) and asked.op in ("set", "frozenset") and asked.args:
+                    asked = asked.args[0]
+                wanted = {key.value for key in parts(asked) if isinstance(key, Const)}
+                if isinstance(asked, Group) and _has_its_keys(there) and wanted & self._absent:
+                    decided = False
             result = Const(decided) if decided is not None else self.term(f"compare{operator}", value, other)
             span = self._frame.function.span
             self._record(Compared(value, operator, other, result, self._place(span), self._tick()))
@@ -374,6 +381,18 @@ def _is_there_to_be_set(constant: Value) -> bool:
 
 def _is_bool(value: Value) -> bool:
     return isinstance(value, Term) and (value.op == "not" or value.op.startswith("compare"))
+
+
+def _has_its_keys(value: Value) -> bool:
+    """Whether a value is a TensorDict, or the keys of one: `td.keys()`, `set(td.keys())`."""
+    return all(
+        is_tensordict(option)
+        or (isinstance(option, Term) and option.op in _KEYS and _has_its_keys(option.args[0]))
+        for option in options(value)
+    )
+
+
+_KEYS = frozenset("tensordict.keys set frozenset list tuple sorted".split())
 
 
 def _inside(value: Value) -> Value:

@@ -9,11 +9,15 @@ from policyfix.trace import Compared, CoreCall, Trace
 from policyfix.values import (
     SEQUENCE_CORES,
     Const,
+    Either,
+    Group,
     Term,
+    Value,
     argument,
     key_of,
     keywords,
     options,
+    parts,
     runs_over_time,
     walk,
 )
@@ -66,9 +70,10 @@ class FoldedTime(Rule[PolicyClass]):
             for call in training.of(CoreCall)
             if call.kind in SEQUENCE_CORES and runs_over_time(call.input)
         ]
-        if not calls or not all(_is_folded(call, training) for call in calls):
+        encoded = _given_to_cores(policy.rollout)
+        if not all(_is_folded(call, training) or _is_one_step_of_each(call, encoded) for call in calls):
             return
-        if any(_is_given_states(call, policy) for call in calls) or _asks_for_one_step(training):
+        if not calls or any(_is_given_states(call, policy) for call in calls) or _asks_for_one_step(training):
             return
         call = calls[0]
         laid_out = min((o for o in options(call.input) if isinstance(o, Term)), key=lambda term: term.order)
@@ -94,6 +99,69 @@ def _is_folded(call: CoreCall, training: Trace) -> bool:
     return all(
         rows is not None and rows.equals(ROWS * STEPS) and steps in (None, ONE) for steps, rows in laid_out
     )
+
+
+def _given_to_cores(rollout: Trace) -> dict[str, list[Term]]:
+    """What the inputs of cores are made of in a rollout, by operation."""
+    found: dict[str, list[Term]] = {}
+    for part in {part for call in rollout.of(CoreCall) for part in walk(call.input)}:
+        if isinstance(part, Term):
+            found.setdefault(part.op, []).append(part)
+    return found
+
+
+def _is_one_step_of_each(call: CoreCall, encoded: dict[str, list[Term]]) -> bool:
+    """Whether an axis of one time step was added to what the rollout makes of its rows, made of the flattened
+    rows in the same way: then each of them is in the batch, as in a rollout."""
+    at = 1 if argument(call.core, 4, "batch_first") == Const(True) else 0
+    return all(
+        isinstance(option, Term)
+        and _added_axis(option) == at
+        and isinstance(rows := option.args[0], Term)
+        and any(_is_alike(rows, other, {}) for other in encoded.get(rows.op, ()))
+        for option in options(call.input)
+    )
+
+
+def _added_axis(value: Term) -> int | None:
+    """Where an axis was added, the first or the second: `x.unsqueeze(0)`, `x[None]`, `x[:, None]`."""
+    match value:
+        case Term(op="unsqueeze" | "torch.unsqueeze", args=(_, Const(value=0 | 1 as at))):
+            return at
+        case Term(op="index", args=(_, Const(value=None))):
+            return 0
+        case Term(op="index", args=(_, Group(items=(Const(value=None), *rest)))) if Const(None) not in rest:
+            return 0
+        case Term(op="index", args=(_, Group(items=(Term(op="slice"), Const(value=None))))):
+            return 1
+        case _:
+            return None
+
+
+def _is_alike(trained: Value, played: Value, known: dict[tuple[Value, Value], bool]) -> bool:
+    """Whether training makes of its flattened TensorDict what a rollout makes of the one that it is given."""
+    pair = (trained, played)
+    if pair not in known:
+        known[pair] = True  # while its parts are compared
+        match pair:
+            case (Term(op=flat, args=(Term(op="td"), *_)), Term(op="td")):
+                known[pair] = flat in ("td.reshape", "td.view", "td.flatten")
+            case (Term(op="td"), _):
+                known[pair] = False
+            case (Term(), Term()) | (Group(), Group()) if type(trained) is type(played):
+                same = not isinstance(trained, Term) or (isinstance(played, Term) and trained.op == played.op)
+                ours, theirs = list(parts(trained)), list(parts(played))
+                pairs = zip(ours, theirs, strict=False)
+                known[pair] = (
+                    same and len(ours) == len(theirs) and all(_is_alike(*both, known) for both in pairs)
+                )
+            case (Either(options=ours), Either(options=theirs)):
+                known[pair] = len(ours) == len(theirs) and all(
+                    any(_is_alike(one, other, known) for other in theirs) for one in ours
+                )
+            case _:
+                known[pair] = trained == played
+    return known[pair]
 
 
 def _is_given_states(call: CoreCall, policy: PolicyClass) -> bool:
