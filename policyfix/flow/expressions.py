@@ -11,6 +11,7 @@ from policyfix.flow.narrowing import Narrowing, graphs_missing
 from policyfix.project import Constant, External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
 from policyfix.trace import Compared, Rebound
 from policyfix.values import (
+    CORES,
     MAX_ALTERNATIVES,
     NONE,
     UNKNOWN,
@@ -109,7 +110,9 @@ class Expressions(Narrowing, ABC):
             case Super(owner=cls, receiver=receiver):
                 assert receiver.cls is not None
                 found = receiver.cls.find(name, after=cls)
-                return UNKNOWN if found is None else Bound(*found, receiver)
+                if found is None:
+                    return UNKNOWN if core_kind(receiver.cls) is None else Method(owner, name)
+                return Bound(*found, receiver)
             case Ref(symbol=symbol):
                 return self._member(symbol, name)
             case Term():
@@ -372,6 +375,11 @@ def _is_class(symbol: Symbol) -> bool:
     if isinstance(symbol, External):
         return symbol.name.rpartition(".")[2][:1].isupper()
     return isinstance(symbol, LinkedClass)
+
+
+def core_kind(cls: LinkedClass) -> str | None:
+    """The core of torch that a class is one of: `torch.nn.LSTM`."""
+    return next((base.name for base in cls.mro if isinstance(base, External) and base.name in CORES), None)
 
 
 def _is_there_to_be_set(constant: Value) -> bool:

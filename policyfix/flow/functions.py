@@ -9,7 +9,7 @@ from policyfix.flow import cells
 from policyfix.flow.calls import with_fields
 from policyfix.flow.containers import is_named_tuple
 from policyfix.flow.decorators import MANAGERS, NO_GRAD, PLAIN_DECORATORS, decorator_name
-from policyfix.flow.expressions import Expressions
+from policyfix.flow.expressions import Expressions, core_kind
 from policyfix.flow.machine import Frame, State
 from policyfix.heap import either_of, joined
 from policyfix.project import External, FunctionRef, LinkedClass, Module
@@ -150,6 +150,8 @@ class Functions(Expressions, ABC):
             case Ref(symbol=External(name=name)):
                 rest: dict[str, Value] = {"**": UNKNOWN} if self._opened else {}
                 return self._call_external(name, positional, {**keywords, **rest}, node.span)
+            case Method(receiver=Super(receiver=receiver), name=name):
+                return self._call_base(receiver, name, positional, keywords, node.span)
             case Method(receiver=receiver, name=name):
                 return self._call_method(receiver, name, positional, keywords, node.span)
             case Thing(kind="instance", cls=cls) if cls is not None:
@@ -199,6 +201,8 @@ class Functions(Expressions, ABC):
         if found is not None:
             function, owner = found
             self._call_function(function, owner.module, owner, thing, positional, keywords, open_ended=spread)
+        elif core_kind(cls) is not None:
+            self._call_base(thing, "__init__", positional, keywords, span)
         else:
             self._fill(thing, cls, positional, keywords, spread, span)
         return thing
@@ -241,6 +245,8 @@ class Functions(Expressions, ABC):
         span: ir.Span,
     ) -> Value:
         found = cls.find("forward") or cls.find("__call__")
+        if found is None and core_kind(cls) is not None:
+            return self._call_base(thing, "forward", positional, keywords, span)
         if found is None:
             self._escape([*positional, *keywords.values()], span)
             return UNKNOWN
@@ -271,6 +277,20 @@ class Functions(Expressions, ABC):
         self._record(CoreCall(cell, step.given, step.state, made, self._place(span), self._tick()))
         new = self.term("detach", made) if self._no_grad else made
         return new if step.output is None else group([step.output, new])
+
+    def _call_base(
+        self, thing: Thing, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
+    ) -> Value:
+        """A method of the core of torch that the class of an instance is one of; the instance holds it."""
+        assert thing.cls is not None
+        if name == "__init__":
+            core = self._call_external(core_kind(thing.cls) or "", positional, keywords, span)
+            self._keep(thing, "torch", core, span)
+            return NONE
+        held = self._state.heap.get(thing, "torch")
+        if name == "forward" and isinstance(held, Term):
+            return self._call_module(held, positional, keywords, span)
+        return self._call_missing(thing, name, positional, keywords, span)
 
     def _call_missing(
         self, owner: Thing, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
