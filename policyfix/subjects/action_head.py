@@ -18,6 +18,7 @@ _SOFTMAX = frozenset(
     for prefix in ("", "torch.", "torch.nn.functional.", "torch.special.")
 )
 _CATEGORICAL = frozenset({"torch.distributions.Categorical", "torch.distributions.categorical.Categorical"})
+_CASTS = frozenset("float double half bfloat16 to type contiguous".split())
 _REPEATING = VIEWS | frozenset(
     "index repeat repeat_interleave einops.repeat einops.rearrange to clone".split()
 )
@@ -31,8 +32,17 @@ def logits(policy: PolicyClass) -> tuple[Value, ...]:
     for trace in policy.traces:
         for write in trace.of(KeyWrite):
             if write.key in outputs:
-                found.update(dict.fromkeys(o for v in _distributions(write.value) for o in options(v)))
+                found.update(dict.fromkeys(o for v in _distributions(write.value) for o in _uncast(v)))
     return tuple(found)
+
+
+def _uncast(value: Value) -> Iterator[Value]:
+    """The alternatives of a value, in whatever precision: `logits.float()` are the logits."""
+    for option in options(value):
+        if isinstance(option, Term) and option.op in _CASTS:
+            yield from _uncast(option.args[0])
+        else:
+            yield option
 
 
 def _distributions(value: Value) -> Iterator[Value]:

@@ -7,7 +7,7 @@ from collections import Counter
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.index import DRAWING
-from policyfix.project import LinkedClass
+from policyfix.project import Constant, LinkedClass
 from policyfix.remembered import remembered
 from policyfix.values import CORES
 
@@ -25,6 +25,15 @@ def can_matter(cls: LinkedClass, contract: Contract) -> bool:
         for base in cls.linked
         for part in (base.facts, base.module.facts.assigned)
     ) or any(_draws_padding_row(f) for base in cls.linked for f in base.facts.functions)
+
+
+def spells_out(cls: LinkedClass, word: str) -> bool:
+    """Whether a class spells a word out, or names a constant that does: `td[OBSERVATION]`, `td[keys.OBS]`."""
+    if word in ir.words_in(cls.facts):
+        return True
+    named = {node for node in ir.nodes(cls.facts) if isinstance(node, (ir.Name, ir.Attribute))}
+    constants = (symbol for node in named if isinstance(symbol := cls.module.resolve(node), Constant))
+    return any(word in ir.strings_in(constant.value) for constant in constants)
 
 
 def is_listed(cls: LinkedClass, contract: Contract) -> bool:

@@ -14,7 +14,7 @@ from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.remembered import remembered
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size, Sizes
-from policyfix.subjects.candidates import can_matter, is_listed
+from policyfix.subjects.candidates import can_matter, is_listed, spells_out
 from policyfix.subjects.constructors import asks_for, reaches
 from policyfix.subjects.execution import Configured, Execution, Kept, Ways
 from policyfix.trace import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
@@ -47,6 +47,7 @@ GIVEN: tuple[dict[str, Shape], dict[str, Shape]] = (
     {"td": Shape((ROWS, STEPS)), "action": Shape((ROWS, STEPS), open=True)},
 )
 
+_BATCH = ("batch_size", "batch_dims")  # what a TensorDict has, and no tensor
 _ACTION = ("action", "actions")  # how forwards call the actions that training gives them
 
 
@@ -284,8 +285,8 @@ class PolicyClass:
 
     @cached_property
     def _takes_tensor(self) -> bool:
-        """Whether forward is given a plain tensor: by its annotation, else because no file of the class
-        speaks of TensorDicts or of the observation."""
+        """Whether forward is given a plain tensor: by its annotation, else because it asks for no batch size,
+        and no file of the class speaks of TensorDicts or of the observation."""
         assert self.forward is not None
         if self.is_listed:
             return False
@@ -293,10 +294,12 @@ class PolicyClass:
         parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
         if len(parameters) > 1 and parameters[1].annotation is not None:
             return owner.module.resolve(parameters[1].annotation) == External("torch.Tensor")
+        if any(isinstance(n, ir.Attribute) and n.name in _BATCH for n in function.nodes):
+            return False
         facts = {base.module.path: base.module.facts for base in self.cls.linked}.values()
         return not any(
             i.module.partition(".")[0] == "tensordict" for f in facts for i in f.imports
-        ) and not any(self.contract.observation_key in ir.words_in(base.facts) for base in self.cls.linked)
+        ) and not any(spells_out(base, self.contract.observation_key) for base in self.cls.linked)
 
     def _forward_arguments(self, run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
         names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]

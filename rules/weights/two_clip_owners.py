@@ -9,7 +9,7 @@ from policyfix.subjects.execution import Configured
 from policyfix.subjects.weights import Clamp, clamps, clipping, number, owner
 from policyfix.subjects.wrapper import Wrapper, wrappers
 from policyfix.trace import Branch
-from policyfix.values import Const, Group, Ref, Term, Thing, Value, options, walk
+from policyfix.values import Const, Group, Ref, Term, Thing, Value, is_module, options, walk
 
 
 class TwoClipOwners(Rule[PolicyClass | Factory]):
@@ -78,8 +78,8 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
         for clamp in certain:
             if owner(clamp.target) is not built.instance:
                 continue
-            others = [c for c in certain if isinstance(owner(c.target), Thing) and c.place != clamp.place]
-            inner = [c for c in others if owner(c.target) is not built.instance or _covers(clamp, c)]
+            others = [c for c in certain if c.place != clamp.place]
+            inner = [c for c in others if _is_by_a_net(c, built, policy) or _covers(clamp, c, built)]
             if any(_differ(c, clamp) for c in inner):
                 yield self.finding(
                     clamp.place,
@@ -89,9 +89,21 @@ class TwoClipOwners(Rule[PolicyClass | Factory]):
                 return
 
 
-def _covers(one: Clamp, other: Clamp) -> bool:
+def _is_by_a_net(clamp: Clamp, built: Configured, policy: PolicyClass) -> bool:
+    """Whether a clamp reaches a module that the instance holds, or a layer that a net in it clamps itself."""
+    held = owner(clamp.target)
+    if isinstance(held, Thing):
+        return held is not built.instance
+    layers = set(filter(is_module, walk(clamp.target)))
+    own = (function for cls in policy.cls.linked for function in cls.facts.functions)
+    return clamp.place.function not in own and not layers.isdisjoint(built.held)
+
+
+def _covers(one: Clamp, other: Clamp, built: Configured) -> bool:
     """Whether a clamp goes over all parameters of the instance, and another over all as well, or over a kind
     of its layers before that: one that narrows a kind afterwards is an exception made on purpose."""
+    if owner(other.target) is not built.instance:
+        return False
     return _is_over_all(one) and (_is_over_all(other) or other.write.order < one.write.order)
 
 
