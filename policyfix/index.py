@@ -169,8 +169,8 @@ def builders(
     headers: Mapping[Path, Headers], observing: Collection[Path], base: str, read: Callable[[Path], bytes]
 ) -> Iterator[Path]:
     """Files that may build classes of those that speak of the observation, or that inherit from one or from
-    the `base` of policies: they import such a class, a module of them, or a table that a file makes of such
-    classes; or their decorators register them."""
+    the `base` of policies: they import such a class, a module that they take one from, or a table that a file
+    makes of such classes; or their decorators register them."""
     classes = {name for path in observing for name, _ in headers[path].classes}
     classes.add(base.rpartition(".")[2].encode())
     heirs = set(dependants(classes, headers))
@@ -180,17 +180,18 @@ def builders(
     modules = {_module_name(path) for path in (*observing, *heirs)}
     modules |= {part.encode() for path in (*observing, *heirs) for part in path.parts[-3:-1]}  # re-exports
     named = re.compile(rb"\b(?:%s)\b" % b"|".join(map(re.escape, sorted(modules))))
-    built = re.compile(rb"\.(?:%s)\(" % b"|".join(map(re.escape, sorted(classes))))
+    built = re.compile(rb"\.(?:%s)\s*+[(,)}\]]" % b"|".join(map(re.escape, sorted(classes))))
     tables: dict[bytes, set[bytes]] = {}
     registries = {r for path in (*observing, *heirs) for r in _registries(headers[path], read(path))}
     for path, header in headers.items():
-        if _module_name(path) in registries or any(_brings(names, classes) for _, names in header.imports):
+        brought = (header.whole, *(names for _, names in header.imports))
+        if (
+            _module_name(path) in registries
+            or any(_brings(names, classes) for _, names in header.imports)
+            or (any(map(named.search, brought)) and built.search(read(path)))
+        ):
             yield path
             tables.setdefault(_module_name(path), set()).update(_TABLE.findall(b"\n" + read(path)))
-            continue
-        brought = (header.whole, *(names for _, names in header.imports))
-        if any(map(named.search, brought)) and built.search(read(path)):
-            yield path
     for path, header in headers.items():
         for module, names in header.imports:
             if _brings(names, tables.get(module.rpartition(b".")[2], frozenset())):

@@ -330,7 +330,7 @@ class Functions(Expressions, ABC):
         names: dict[str, Value] | None = None,
         open_ended: bool = False,
     ) -> Value:
-        wrapper = self._wrapper(function, module, owner) if function.decorators and names is None else None
+        wrapper = self.wrapper(function, module, owner) if function.decorators and names is None else None
         if wrapper is not None:
             given = [*([] if receiver is None else [receiver]), *positional]
             return self._call_wrapper(wrapper, given, keywords, open_ended)
@@ -428,7 +428,7 @@ class Functions(Expressions, ABC):
             case _:
                 raise AssertionError(wrapper)
 
-    def _wrapper(self, function: ir.FunctionFacts, module: Module, owner: LinkedClass | None) -> Value | None:
+    def wrapper(self, function: ir.FunctionFacts, module: Module, owner: LinkedClass | None) -> Value | None:
         """What decorators of the project make of a function; None where there are none, or where another
         decorator or what they make is not understood."""
         if function in self._wrappers:

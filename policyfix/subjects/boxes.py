@@ -214,9 +214,14 @@ _SPLITTING: dict[str, tuple[tuple[str, Value], ...]] = {
 }
 
 
+_CASTS = frozenset("long int short float to type".split())
+
+
 def _is_byte(piece: Value) -> bool:
-    """Whether a value is any one of the bytes that tokens were split into, in whatever form:
-    `(byte.squeeze(-1) for byte in tokens.split(1, dim=-1))`."""
+    """Whether a value is any one of the bytes that tokens were split into, in whatever form and as whatever
+    numbers: `(byte.squeeze(-1).long() for byte in tokens.split(1, dim=-1))`."""
+    while isinstance(piece, Term) and piece.op in _CASTS:
+        piece = piece.args[0]
     return any(
         isinstance(part, Term)
         and (told := _SPLITTING.get(part.op)) is not None
@@ -232,14 +237,17 @@ def sizes(box: Value) -> list[int | None] | None:
     return None if found is None else [_computed(item) for item in found]
 
 
+_MADE = frozenset(prefix + name for prefix in ("torch.", "new_") for name in "zeros ones full empty".split())
+
+
 def extents(box: Value) -> tuple[Value, ...] | None:
     """The sizes of a tensor that was made in place, as they were given."""
-    if not isinstance(box, Term) or box.op not in ("torch.zeros", "new_zeros", "torch.full", "torch.empty"):
+    if not isinstance(box, Term) or box.op not in _MADE:
         return None
     shape = keyword(box, "size")
     if shape is None:
         given = positional(box.args)
-        given = given[1:] if box.op == "new_zeros" else given
+        given = given[1:] if box.op.startswith("new_") else given
         shape = given[0] if given and isinstance(given[0], Group) else Group(tuple(given))
     return shape.items if isinstance(shape, Group) else ()
 

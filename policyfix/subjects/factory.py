@@ -75,7 +75,7 @@ class Factory:
         known."""
         if any(self._may_pass_all(b) for b in self.builds if b.call.function == build.call.function):
             return ()
-        if self._says_nothing_of_them(build):
+        if self._says_nothing_of_them(build) or self._stands_in(build):
             return ()
         given = self._by_position(build) | self._set_later
         for argument in build.call.arguments:
@@ -88,6 +88,17 @@ class Factory:
         if len(missing) == len(names):
             return missing
         return tuple(n for n in missing if all(self._takes(c, n) is True for c in build.classes))
+
+    def _stands_in(self, build: Build) -> bool:
+        """Whether a build is what is done where one that drops nothing raises."""
+        tries = [node for node in self.function.nodes if isinstance(node, ir.Try)]
+        return any(
+            not self.drops(tried)
+            for node in tries
+            if build.call in ir.nodes(node.handlers)
+            for tried in self.builds
+            if tried.call in ir.nodes(node.body)
+        )
 
     @cached_property
     def policies(self) -> tuple[PolicyClass, ...]:
@@ -108,14 +119,15 @@ class Factory:
         return all(self._takes(cls, name) is True for cls in build.classes for name in names)
 
     def _by_position(self, build: Build) -> set[str]:
-        """Parameters that some class takes from the positional arguments; all, where that is not seen."""
+        """Parameters that some class takes from the positional arguments; all, where that is not seen. The
+        environment is none of them."""
         count = sum(a.keyword is None and not a.star for a in build.call.arguments)
         names: set[str] = set()
         for cls in build.classes:
             found = cls.find("__init__")
             parameters = () if found is None else found[0].parameters
             taken = [p.name for p in parameters if p.kind in ("positional-only", "positional")][1:]
-            if found is None or (found[0].parameter("*") is not None and count > len(taken)):
+            if found is None or (found[0].parameter("*") is not None and count > max(len(taken), 1)):
                 return set(self.contract.parameter_names)
             names.update(taken[:count])
         return names
@@ -133,14 +145,33 @@ class Factory:
         )
 
     def _says_nothing_of_them(self, build: Build) -> bool:
-        """Whether the config is a dataclass that has none of the contract's parameters."""
+        """Whether the config is a dataclass that has none of the contract's parameters, nor have those of its
+        fields that the build reads other options of: `settings.policy` for `settings.policy.hidden_size`."""
         named = next((p for p in self.function.parameters if ir.Name(p.name) == build.config), None)
         if named is None or named.annotation is None:
             return False
         cls = self.module.resolve(named.annotation)
         if not isinstance(cls, LinkedClass) or not cls.is_dataclass or cls.unknown:
             return False
-        return not any(cls.defines(name) or name in cls.fields for name in self.contract.parameter_names)
+        read = {
+            node.value.name
+            for node in ir.nodes(build.call)
+            if isinstance(node, ir.Attribute)
+            and isinstance(node.value, ir.Attribute)
+            and node.value.value == build.config
+        }
+        hints = {
+            name: base.module.resolve(hint)
+            for base in reversed(cls.linked)
+            for name, hint in zip(base.facts.fields, base.facts.hints, strict=True)
+            if name in read and isinstance(hint, (ir.Name, ir.Attribute))
+        }
+        return not any(
+            c.defines(name) or name in c.fields
+            for c in (cls, *hints.values())
+            if isinstance(c, LinkedClass)
+            for name in self.contract.parameter_names
+        )
 
     @cached_property
     def _set_later(self) -> set[str]:

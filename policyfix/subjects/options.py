@@ -67,14 +67,13 @@ def lost(policy: PolicyClass) -> Iterator[str]:
 
 
 def is_kept_from_base(policy: PolicyClass, name: str) -> bool:
-    """Whether some base of the class that writes the constructor takes a parameter and reads it: where the
-    config's value changes nothing, it is lost on the way there."""
-    if policy.constructor is None:
-        return False
-    base = policy.cls.find("__init__", after=policy.constructor[1])
-    while base is not None:
-        function, cls = base
-        if asks_for(name, function) or (name in function.accepts and ir.Name(name) in function.nodes):
-            return True
-        base = policy.cls.find("__init__", after=cls)
+    """Whether constructors hand on a parameter, or never name it, up to a base that takes it and reads it:
+    where the config's value changes nothing, one of them has lost it."""
+    constructor = policy.constructor
+    while constructor is not None:
+        function, cls = constructor
+        reads = asks_for(name, function) or (name in function.accepts and ir.Name(name) in function.nodes)
+        if reads and not _gives(function, name):
+            return constructor != policy.constructor
+        constructor = policy.cls.find("__init__", after=cls)
     return False

@@ -24,6 +24,7 @@ from policyfix.values import (
     TENSORDICTS,
     Const,
     Group,
+    Local,
     Term,
     Thing,
     Value,
@@ -99,6 +100,18 @@ class PolicyClass:
     @cached_property
     def forward(self) -> Found | None:
         return self.cls.find("forward")
+
+    @cached_property
+    def called(self) -> tuple[ir.FunctionFacts, Module]:
+        """The function that the trainer's arguments go to: the forward, or what a decorator of the project
+        makes of it, where that names all that it takes."""
+        assert self.forward is not None
+        function, owner = self.forward
+        match Run().wrapper(function, owner.module, owner) if function.decorators else None:
+            case Local(function=made, module=module) if not {p.kind for p in made.parameters} & {"*", "**"}:
+                return made, module
+            case _:
+                return function, owner.module
 
     @cached_property
     def constructor(self) -> Found | None:
@@ -201,17 +214,16 @@ class PolicyClass:
     @cached_property
     def takes_tensordict(self) -> bool:
         """Whether forward is given a TensorDict: by its annotation, else by what it asks of it."""
-        assert self.forward is not None
-        function, owner = self.forward
+        function, module = self.called
         parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
         if len(parameters) < 2:
             return False
         annotation = parameters[1].annotation
         if annotation is not None:
-            return _names_tensordict(annotation, owner.module)
+            return _names_tensordict(annotation, module)
         if any(term.op in TENSORDICT_ONLY for term in self._execution.run.terms):
             return True
-        return any(binding.module.partition(".")[0] == "tensordict" for binding in owner.module.facts.imports)
+        return any(binding.module.partition(".")[0] == "tensordict" for binding in module.facts.imports)
 
     @property
     def is_known(self) -> bool:
@@ -264,7 +276,7 @@ class PolicyClass:
             for mode in modes:
                 run.shapes = Shapes(GIVEN[mode], self._entries)
                 with run.aside():
-                    arguments = self._forward_arguments(run, function, actions[mode])
+                    arguments = self._forward_arguments(run, actions[mode])
                     traces[mode] = run.call(thing, function, owner, arguments)
         last = max((term.order for term in run.terms), default=0)
         return Execution(run, thing, construction, traces[0], traces[1], last)
@@ -287,13 +299,12 @@ class PolicyClass:
     def _takes_tensor(self) -> bool:
         """Whether forward is given a plain tensor: by its annotation, else because it asks for no batch size,
         and no file of the class speaks of TensorDicts or of the observation."""
-        assert self.forward is not None
         if self.is_listed:
             return False
-        function, owner = self.forward
+        function, module = self.called
         parameters = [p for p in function.parameters if p.kind in ("positional-only", "positional")]
         if len(parameters) > 1 and parameters[1].annotation is not None:
-            return owner.module.resolve(parameters[1].annotation) == External("torch.Tensor")
+            return module.resolve(parameters[1].annotation) == External("torch.Tensor")
         if any(isinstance(n, ir.Attribute) and n.name in _BATCH for n in function.nodes):
             return False
         facts = {base.module.path: base.module.facts for base in self.cls.linked}.values()
@@ -301,7 +312,8 @@ class PolicyClass:
             i.module.partition(".")[0] == "tensordict" for f in facts for i in f.imports
         ) and not any(spells_out(base, self.contract.observation_key) for base in self.cls.linked)
 
-    def _forward_arguments(self, run: Run, function: ir.FunctionFacts, action: Value) -> dict[str, Value]:
+    def _forward_arguments(self, run: Run, action: Value) -> dict[str, Value]:
+        function, _ = self.called
         names = [p.name for p in function.parameters if p.kind in ("positional-only", "positional")]
         arguments = _left_open(run, function.parameters[2:])
         if len(names) > 1:
@@ -388,7 +400,7 @@ class PolicyClass:
         """What forward calls the actions that training gives."""
         if self.forward is None:
             return None
-        given = self._forward_arguments(self._execution.run, self.forward[0], NONE)
+        given = self._forward_arguments(self._execution.run, NONE)
         return next((name for name in _ACTION if name in given), None)
 
     def rollout_without(self, keys: frozenset[str]) -> Trace:

@@ -114,21 +114,23 @@ def _may_end(body: tuple[ir.Stmt, ...]) -> bool:
 
 def wrappers(factory: Factory) -> Iterator[Wrapper]:
     """The modules that keep what a factory builds and clip it: the class that it is a method of, and those of
-    the same file that inherit from that one and clip in their own way."""
-    around = class_of(factory)
-    attribute = None if around is None else _kept_in(around, factory)
-    if around is None or attribute is None:
-        return
-    for facts in ir.classes(around.module.facts):
-        cls = around.module.project.link(facts, around.module)
-        if around not in cls.linked or not cls.is_module or cls.unknown or cls.is_rebuilt:
+    the same file that inherit from that one and clip in their own way; of a function, the classes of its file
+    that call it."""
+    own, module = class_of(factory), factory.module
+    linked = [module.project.link(facts, module) for facts in ir.classes(module.facts)]
+    for around in linked if own is None else [own]:
+        attribute = _kept_in(around, factory, is_method=own is not None)
+        if attribute is None:
             continue
-        clip, built = cls.find(factory.contract.clip_method), cls.find(factory.function.name)
-        if clip is None or not is_as_written(clip) or not clip[0].parameters:
-            continue
-        is_its_own = cls == around or (clip[1] == cls and built == (factory.function, around))
-        if is_its_own:
-            yield Wrapper(policy_of(cls, factory.contract), attribute, clip)
+        for cls in linked:
+            if around not in cls.linked or not cls.is_module or cls.unknown or cls.is_rebuilt:
+                continue
+            clip, built = cls.find(factory.contract.clip_method), cls.find(factory.function.name)
+            if clip is None or not is_as_written(clip) or not clip[0].parameters:
+                continue
+            is_its_own = cls == around or (clip[1] == cls and built == (factory.function, around))
+            if is_its_own:
+                yield Wrapper(policy_of(cls, factory.contract), attribute, clip)
 
 
 def _is_call(expr: ir.Expr, function: ir.Expr) -> bool:
@@ -144,17 +146,18 @@ def _moved(expr: ir.Expr) -> ir.Expr:
     return expr
 
 
-def _kept_in(cls: LinkedClass, factory: Factory) -> str | None:
-    """The one attribute that is given what the factory returns, directly or through a name; or all that it
-    builds, where it is a constructor, say."""
+def _kept_in(cls: LinkedClass, factory: Factory, is_method: bool) -> str | None:
+    """The one attribute that a class or a base gives what the factory returns, directly or through a name; or
+    all that it builds, where it is a constructor, say."""
     built = {build.call for build in factory.builds}
     found: set[str] = set()
     kept: set[ir.Expr] = set()
-    for function in cls.facts.functions:
+    for function in (f for base in cls.linked for f in base.facts.functions):
         if not function.parameters:
             continue
         receiver = ir.Name(function.parameters[0].name)
-        made = ir.Attribute(receiver, factory.function.name)
+        called = factory.function.name
+        made = ir.Attribute(receiver, called) if is_method else ir.Name(called)
         assigned = [
             (target, _moved(node.value))
             for node in function.nodes

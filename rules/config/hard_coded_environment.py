@@ -7,7 +7,7 @@ from policyfix.facts import ir
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.boxes import ROOM, BoxWrite, box_writes, quantities, sizes
-from policyfix.trace import Place
+from policyfix.trace import InPlace, Place
 from policyfix.values import (
     VIEWS,
     Const,
@@ -109,6 +109,12 @@ def _numbers(policy: PolicyClass) -> Iterator[tuple[Place, str, list[str]]]:
             count = positions.args[0]
             if isinstance(count, Const) and type(count.value) is int and count.value not in defaults:
                 yield place, f"the mask is made for {count.value} tokens", ["tokens"]
+    for filled in (event for trace in policy.traces for event in trace.of(InPlace)):
+        extent = sizes(filled.target)
+        if extent is None or len(extent) < 2 or not _is_test(filled.mask, policy.contract.observation_key):
+            continue
+        if extent[1] is not None and extent[1] not in defaults:
+            yield filled.place, f"the mask is made for {extent[1]} tokens", ["tokens"]
 
 
 _DIVIDING = frozenset("/ div torch.div true_divide torch.true_divide".split())
@@ -187,8 +193,15 @@ def _masked_tokens(term: Term, key: str) -> Term | None:
 
 
 _KEEPING_TOKENS = frozenset(
-    "clone einops.rearrange float long to flatten reshape view compare== compare!=".split()
+    "clone einops.rearrange float long to flatten reshape view unbind compare== compare!=".split()
 )
+
+
+def _is_test(mask: Value | None, key: str) -> bool:
+    """Whether a mask says something of each token: `tokens[..., 0] != 255`."""
+    while isinstance(mask, Term) and mask.op in ("~", "logical_not", "torch.logical_not"):
+        mask = mask.args[0]
+    return isinstance(mask, Term) and mask.op.startswith("compare") and _is_observation(mask, key)
 
 
 def _is_observation(value: Value, key: str) -> bool:
@@ -200,5 +213,7 @@ def _is_observation(value: Value, key: str) -> bool:
     match value:
         case Term(op="index", args=(tokens, Group(items=(Const(value=first), *_)))):
             return first is ... and _is_observation(tokens, key)
+        case Term(op="index", args=(Term(op="each", args=(pieces,)), Const(value=int()))):
+            return _is_observation(pieces, key)
         case _:
             return value.op in _KEEPING_TOKENS and _is_observation(value.args[0], key)

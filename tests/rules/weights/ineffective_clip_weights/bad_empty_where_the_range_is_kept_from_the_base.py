@@ -44,3 +44,14 @@ class Narrow(Base):
         super().clip_weights()
         for weight in self.parameters():
             weight.data.clamp_(-0.5, 0.5)  # expect: PF302
+
+
+class Renaming(Base):
+    def __init__(self, env, clip_range=0.0):
+        super().__init__(env)
+        self.bound = clip_range
+
+    def clip_weights(self):  # expect: PF302
+        if self.clip_range > 0:
+            for weight in self.parameters():
+                weight.data.clamp_(-self.clip_range, self.clip_range)

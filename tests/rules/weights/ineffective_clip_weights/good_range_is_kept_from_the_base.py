@@ -41,3 +41,8 @@ class Short(Base):
 class Shorter(Short):
     def __init__(self, env, clip_range=0.0):
         super().__init__(env)
+
+
+class Handing(Deaf):
+    def __init__(self, env, clip_range=0.0):
+        super().__init__(env, clip_range=clip_range)

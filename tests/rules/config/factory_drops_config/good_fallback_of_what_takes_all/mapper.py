@@ -1,0 +1,3 @@
+from agents import Fast, Slow
+
+agent_classes = {"fast": Fast, "slow": Slow}
