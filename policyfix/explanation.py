@@ -13,12 +13,13 @@ from policyfix import engine, index, sources
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.finding import Finding
-from policyfix.project import External, LinkedClass, Module, Project
+from policyfix.project import External, LinkedClass, Project
 from policyfix.reader import Reader
 from policyfix.record import record
 from policyfix.rule import Rule
 from policyfix.screen import Screen
 from policyfix.subjects import PolicyClass, Subject, agent_configs, find
+from policyfix.subjects.candidates import entry
 from policyfix.trace import KeyRead, KeyWrite
 from policyfix.values import is_tensordict
 
@@ -115,7 +116,9 @@ def explain(
         if module is not None:
             found = list(find(project, module, contract)) if is_candidate else []
             names = {subject.name for subject in found}
-            classes = tuple(_class(facts, module, project, names) for facts in ir.classes(module.facts))
+            classes = tuple(
+                _class(project.link(facts, module), contract, names) for facts in ir.classes(module.facts)
+            )
     asked = [(subject, _asked(subject, chosen)) for subject in found]
     here = [f for _, answers in asked for said in answers.values() for f in said if f.path == str(path)]
     kept = {(f.code, f.line, f.column) for f in told.findings}
@@ -133,14 +136,15 @@ def explain(
     )
 
 
-def _class(facts: ir.ClassFacts, module: Module, project: Project, subjects: set[str]) -> ClassNote:
-    cls = project.link(facts, module)
-    no_subject = None
+def _class(cls: LinkedClass, contract: Contract, subjects: set[str]) -> ClassNote:
+    facts, no_subject = cls.facts, None
     if facts.qualname not in subjects:
         if not cls.is_module:
             no_subject = "it does not reach nn.Module, as far as its bases are found"
-        elif cls.find("forward") is None:
-            no_subject = "it has no forward whose source is at hand"
+        elif entry(cls, contract) is None:
+            no_subject = (
+                "it has no forward whose source is at hand, nor one method that takes a TensorDict"
+            )
         else:
             no_subject = (
                 "neither it nor a base names a recurrent core, the contract's observation or a padding row; "

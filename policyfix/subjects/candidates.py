@@ -7,9 +7,9 @@ from collections import Counter
 from policyfix.contract import Contract
 from policyfix.facts import ir
 from policyfix.index import DRAWING
-from policyfix.project import Constant, LinkedClass
+from policyfix.project import Constant, External, Found, LinkedClass
 from policyfix.remembered import remembered
-from policyfix.values import CORES
+from policyfix.values import CORES, TENSORDICTS
 
 _CORE_NAMES = frozenset(core.rpartition(".")[2] for core in CORES)
 
@@ -34,6 +34,51 @@ def spells_out(cls: LinkedClass, word: str) -> bool:
     named = {node for node in ir.nodes(cls.facts) if isinstance(node, (ir.Name, ir.Attribute))}
     constants = (symbol for node in named if isinstance(symbol := cls.module.resolve(node), Constant))
     return any(word in ir.strings_in(constant.value) for constant in constants)
+
+
+def entry(cls: LinkedClass, contract: Contract) -> Found | None:
+    """What runs a module: its forward or, where it has none, the one method that is given a TensorDict and
+    that no other method calls, such as that of a component in a graph of them."""
+    found = cls.find("forward")
+    if found is not None or not cls.is_module:
+        return found
+    functions = [f for base in cls.linked for f in base.facts.functions if len(f.parameters) > 1]
+    given = {f.name for base in cls.linked for f in base.facts.functions if _is_given_one(f, base, contract)}
+    while handing := {f.name for f in functions if f.name not in given and _hands_on(f, given)}:
+        given |= handing
+    called = {name for f in functions for name in ir.names_in(f) - {f.name}}
+    entries = [cls.find(name) for name in given - called]
+    return entries[0] if len(entries) == 1 else None
+
+
+def _is_given_one(function: ir.FunctionFacts, cls: LinkedClass, contract: Contract) -> bool:
+    """Whether a method's first argument is a TensorDict: it says so, or the observation is read from it."""
+    if len(function.parameters) < 2:
+        return False
+    first = function.parameters[1]
+    if first.annotation is not None:
+        symbol = cls.module.resolve(first.annotation)
+        return isinstance(symbol, External) and symbol.name in TENSORDICTS
+    key = ir.Literal(contract.observation_key)
+    return any(
+        isinstance(node, ir.Subscript)
+        and node.value == ir.Name(first.name)
+        and cls.module.spelt_out(node.items[0]) == key
+        for node in function.nodes
+    )
+
+
+def _hands_on(function: ir.FunctionFacts, methods: set[str]) -> bool:
+    """Whether a method gives its first argument to one of some others, as their first."""
+    given = ir.Name(function.parameters[1].name)
+    return any(
+        isinstance(node, ir.Call)
+        and isinstance(node.function, ir.Attribute)
+        and node.function.name in methods
+        and node.function.value == ir.Name(function.parameters[0].name)
+        and [argument.value for argument in node.arguments[:1]] == [given]
+        for node in function.nodes
+    )
 
 
 def is_listed(cls: LinkedClass, contract: Contract) -> bool:

@@ -14,7 +14,7 @@ from policyfix.project import External, Found, LinkedClass, Module, Project
 from policyfix.record import record
 from policyfix.remembered import remembered
 from policyfix.shapes import ROWS, STEPS, Shape, Shapes, Size, Sizes
-from policyfix.subjects.candidates import can_matter, is_listed, spells_out
+from policyfix.subjects.candidates import can_matter, entry, is_listed, spells_out
 from policyfix.subjects.constructors import asks_for, reaches
 from policyfix.subjects.execution import Configured, Execution, Kept, Ways
 from policyfix.trace import CoreCall, Escape, InPlace, KeyRead, KeyWrite, Place, Store, Trace
@@ -84,7 +84,7 @@ class PolicyClass:
     def contract_bases(self) -> Iterator[PolicyClass]:
         """The policies under the contract that the class inherits from."""
         for base in self.cls.linked[1:]:
-            if base.is_module and base.find("forward") is not None:
+            if base.is_module and entry(base, self.contract) is not None:
                 policy = policy_of(base, self.contract)
                 if policy.is_contract:
                     yield policy
@@ -99,7 +99,7 @@ class PolicyClass:
 
     @cached_property
     def forward(self) -> Found | None:
-        return self.cls.find("forward")
+        return entry(self.cls, self.contract)
 
     @cached_property
     def called(self) -> tuple[ir.FunctionFacts, Module]:
@@ -696,5 +696,5 @@ def policies(project: Project, module: Module, contract: Contract) -> Iterator[P
     """The policy classes that a file defines."""
     for facts in ir.classes(module.facts):
         linked = project.link(facts, module)
-        if linked.is_module and linked.find("forward") is not None and can_matter(linked, contract):
+        if linked.is_module and can_matter(linked, contract) and entry(linked, contract) is not None:
             yield policy_of(linked, contract)

@@ -108,7 +108,7 @@ def _holds_integers(value: Value, policy: PolicyClass) -> bool:
         return True
     if key_of(value) is not None:
         dtype = policy.contract.observation_dtype
-        return key_of(value) == policy.contract.observation_key and policy.is_contract and "int" in dtype
+        return key_of(value) == policy.contract.observation_key and policy.takes_tensordict and "int" in dtype
     if value.op in ("to", "type"):
         dtypes = [a for a in value.args[1:] if isinstance(a, Ref)]
         if dtypes:

@@ -94,8 +94,14 @@ def _filled_by_others(policy: PolicyClass, trace: Trace) -> bool:
         "weight" in ir.names_in(function) and tables & ir.names_in(function)
         for cls in policy.cls.linked
         for function in cls.facts.functions
-        if function not in drawing
+        if function not in drawing and _answers(function, policy)
     )
+
+
+def _answers(function: ir.FunctionFacts, policy: PolicyClass) -> bool:
+    """Whether a method may run: it is the class's own, or what replaces it asks for its base's."""
+    own = policy.cls.find(function.name)
+    return own is None or own[0] is function or "super" in ir.names_in(own[0])
 
 
 _RESETTING = frozenset({"reset_parameters", "_fill_padding_idx_with_zero"})
