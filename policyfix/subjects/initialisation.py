@@ -10,7 +10,7 @@ from policyfix.record import record
 from policyfix.remembered import remembered
 from policyfix.subjects.candidates import draws
 from policyfix.subjects.policy import PolicyClass
-from policyfix.trace import Called, Escape, InPlace, Place, Store, Unfollowed
+from policyfix.trace import Called, Escape, InPlace, Place, Rebound, Store, Unfollowed
 from policyfix.values import (
     CELL_CORES,
     SEQUENCE_CORES,
@@ -70,10 +70,18 @@ def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | 
         known = call.name.startswith(INIT) or call.name.removeprefix(".") in _HARMLESS
         if not known and call.arguments and any(part is layer for part in options(call.arguments[0])):
             return None  # `lstm.apply(f)`, `lstm.reset_parameters()`
-    handed = [e.value for e in trace.of(Escape)] + [e.callee for e in trace.of(Unfollowed)]
+    shared = {rebound.value for rebound in trace.of(Rebound) if not _is_drawn(policy, rebound.module)}
+    handed = [e.value for e in trace.of(Escape) if e.value not in shared]
+    handed += [e.callee for e in trace.of(Unfollowed)]
     if any(part is layer for value in handed for part in walk(value)):
         return None
     return done
+
+
+def _is_drawn(policy: PolicyClass, layer: Term) -> bool:
+    """Whether something may draw the weights of a layer, which others share."""
+    calls = (call for call in policy.building.of(Called) if call.name.startswith(INIT) and call.arguments)
+    return any(_holds(policy, call.arguments[0], layer, call.order) for call in calls)
 
 
 _HARMLESS = frozenset(
