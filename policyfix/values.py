@@ -202,6 +202,11 @@ def is_tensordict(value: Value) -> bool:
     )
 
 
+def is_new_tensordict(value: Value) -> bool:
+    """Whether a value is a TensorDict that the run has made, of its own entries."""
+    return isinstance(value, Term) and value.op == "new:tensordict.TensorDict"
+
+
 def is_module(value: Value) -> bool:
     """Whether a value is an instance of a torch module or of a class of the project."""
     if isinstance(value, Thing):

@@ -16,6 +16,7 @@ from policyfix.values import (
     Thing,
     Unknown,
     Value,
+    is_new_tensordict,
     key_of,
     parts,
     reach,
@@ -44,7 +45,7 @@ class Execution:
         """Stores on any instance that carry a recurrent state, or a container that holds one in the end."""
         for trace in (self.rollout, self.training):
             for store in trace.of(Store):
-                if store.thing.kind == "instance" and any(map(states_of, trace.heap.contents(store.value))):
+                if store.thing.kind == "instance" and _carries_state(store.value, trace):
                     yield store
 
     def places(self) -> tuple[Kept, Ways]:
@@ -116,6 +117,21 @@ def _objects(value: Value, trace: Trace) -> frozenset[Kind]:
     )
 
 
+def _carries_state(value: Value, trace: Trace) -> bool:
+    """Whether a value is a recurrent state, or a container or a new TensorDict that holds one in the end."""
+    filled = _filled(trace)
+    return any(part in filled or states_of(part) for part in trace.heap.contents(value))
+
+
+def _filled(trace: Trace) -> set[Value]:
+    """New TensorDicts with a recurrent state in them, or with rows of one that has."""
+    written = [e for e in trace.of(KeyWrite) if is_new_tensordict(e.tensordict)]
+    filled: set[Value] = {e.tensordict for e in written if states_of(e.value)}
+    while more := {e.tensordict for e in written if not filled.isdisjoint(walk(e.value))} - filled:
+        filled |= more
+    return filled
+
+
 def _is_told(store: Store, before: Heap) -> bool:
     """Whether an attribute that starts as None keeps something of what forward was given: the next call finds
     another one."""
@@ -126,8 +142,8 @@ def _is_told(store: Store, before: Heap) -> bool:
 
 def _is_unclear(store: Store, trace: Trace) -> bool:
     """Whether what is stored is not known, or made of a recurrent state by an operation that may give one, or
-    a TensorDict with a recurrent state in it."""
-    filled = {write.tensordict for write in trace.of(KeyWrite) if states_of(write.value)}
+    a TensorDict with one in it."""
+    filled = _filled(trace)
     return any(
         isinstance(part, Unknown)
         or (isinstance(part, Term) and (state_part(part) is not None or part in filled))

@@ -57,7 +57,7 @@ class Piece:
 
 def recalling_calls(policy: PolicyClass) -> tuple[CoreCall, ...]:
     """Calls of cores over time that start, in a rollout, from what the policy itself kept."""
-    return tuple(call for call in policy.cores if any(_kept_in(call.state)))
+    return tuple(call for call in policy.cores if any(_recalled_in(call.state)))
 
 
 def pieces(call: CoreCall) -> tuple[Piece, ...]:
@@ -66,13 +66,22 @@ def pieces(call: CoreCall) -> tuple[Piece, ...]:
     for option in options(call.state):
         for place, value in enumerate(option.items if isinstance(option, Group) else (option,)):
             parts_of.setdefault(place, []).append(value)
-    found = ((value, frozenset(_kept_in(value))) for value in map(either, parts_of.values()))
+    found = ((value, frozenset(_recalled_in(value))) for value in map(either, parts_of.values()))
     return tuple(Piece(value, kept) for value, kept in found if kept)
+
+
+def _recalled_in(value: Value) -> Iterator[str]:
+    """Attributes whose earlier contents a value is made of, other than by way of a core."""
+    return _ways_in(walk(value, lambda term: term.op != "core"))
 
 
 def _kept_in(value: Value) -> Iterator[str]:
     """Attributes whose earlier contents a value is made of."""
-    for part in walk(value):
+    return _ways_in(walk(value))
+
+
+def _ways_in(made_of: Iterable[Value]) -> Iterator[str]:
+    for part in made_of:
         if isinstance(part, Term) and part.op == "earlier" and isinstance(part.args[0], Const):
             yield str(part.args[0].value)
 

@@ -31,6 +31,7 @@ from policyfix.values import (
     either,
     hands_on_states,
     is_fresh_state,
+    is_new_tensordict,
     is_state_pair,
     is_tensordict,
     options,
@@ -494,7 +495,7 @@ class PolicyClass:
         """Whether every write into a TensorDict is on record, by its key."""
         if self.is_open or not (trace.complete and trace.returns):
             return False
-        if any(e.key is None for e in trace.of(KeyWrite)):
+        if any(e.key is None and not _is_its_own(e.tensordict, trace) for e in trace.of(KeyWrite)):
             return False
         return not self.hands_over_tensordict(trace)
 
@@ -615,6 +616,12 @@ class PolicyClass:
                 detached = all(isinstance(o, Term) and o.op == "detach" for o in options(held))
                 return not detached and any(_hands_graph(write, store) for write in trace.of(InPlace))
         return False
+
+
+def _is_its_own(td: Value, trace: Trace) -> bool:
+    """Whether a TensorDict was made meanwhile and is not among what is given back: a table of states."""
+    given_back = (part for value in trace.heap.contents(trace.returned) for part in walk(value))
+    return is_new_tensordict(td) and td not in given_back
 
 
 def _hands_graph(write: InPlace, store: Store) -> bool:
