@@ -142,9 +142,7 @@ def _class(cls: LinkedClass, contract: Contract, subjects: set[str]) -> ClassNot
         if not cls.is_module:
             no_subject = "it does not reach nn.Module, as far as its bases are found"
         elif entry(cls, contract) is None:
-            no_subject = (
-                "it has no forward whose source is at hand, nor one method that takes a TensorDict"
-            )
+            no_subject = "it has no forward whose source is at hand, nor one method that takes a TensorDict"
         else:
             no_subject = (
                 "neither it nor a base names a recurrent core, the contract's observation or a padding row; "

@@ -28,6 +28,9 @@ TENSORDICT_ONLY = frozenset(
 
 MODULE_CONTAINERS = frozenset({"new:torch.nn.Sequential", "new:torch.nn.ModuleList"})
 
+# Under what an instance of a class that inherits from one of torch's layers holds that layer.
+TORCH_LAYER = "torch"
+
 # Methods of a TensorDict that copy its tensors, always or to another device.
 _COPIES = frozenset("td.to td.cpu td.cuda td.contiguous".split())
 

@@ -8,12 +8,21 @@ from policyfix.facts import ir
 from policyfix.flow.calls import PURE_PACKAGES
 from policyfix.flow.decorators import decorator_name
 from policyfix.flow.narrowing import Narrowing, graphs_missing
-from policyfix.project import Constant, External, FunctionRef, LinkedClass, Module, Symbol, Unresolved
+from policyfix.project import (
+    Constant,
+    External,
+    FunctionRef,
+    LinkedClass,
+    Module,
+    Symbol,
+    Unresolved,
+    is_torch_module,
+)
 from policyfix.trace import Compared, Rebound
 from policyfix.values import (
-    CORES,
     MAX_ALTERNATIVES,
     NONE,
+    TORCH_LAYER,
     UNKNOWN,
     Bound,
     Const,
@@ -111,7 +120,7 @@ class Expressions(Narrowing, ABC):
                 assert receiver.cls is not None
                 found = receiver.cls.find(name, after=cls)
                 if found is None:
-                    return UNKNOWN if core_kind(receiver.cls) is None else Method(owner, name)
+                    return UNKNOWN if layer_kind(receiver.cls) is None else Method(owner, name)
                 return Bound(*found, receiver)
             case Ref(symbol=symbol):
                 return self._member(symbol, name)
@@ -143,6 +152,9 @@ class Expressions(Narrowing, ABC):
             if "staticmethod" in kinds:
                 return Ref(FunctionRef(function, owner.module))
             return Bound(function, owner, Ref(cls) if "classmethod" in kinds else thing)
+        layer = self._state.heap.get(thing, TORCH_LAYER)
+        if isinstance(layer, Term) and name in ("weight", "bias"):
+            return self.term(f".{name}", layer)
         constant = None if (thing, name) in self._awaited else self._class_constant(cls, name)
         return self.term("attribute", thing, Const(name)) if constant is None else constant
 
@@ -377,9 +389,13 @@ def _is_class(symbol: Symbol) -> bool:
     return isinstance(symbol, LinkedClass)
 
 
-def core_kind(cls: LinkedClass) -> str | None:
-    """The core of torch that a class is one of: `torch.nn.LSTM`."""
-    return next((base.name for base in cls.mro if isinstance(base, External) and base.name in CORES), None)
+def layer_kind(cls: LinkedClass) -> str | None:
+    """The layer of torch that a class is one of, with a forward of its own: `torch.nn.LSTM`."""
+    kinds = (base.name for base in cls.mro if isinstance(base, External) and is_torch_module(base.name))
+    return next((kind for kind in kinds if not kind.endswith(_WITHOUT_FORWARD)), None)
+
+
+_WITHOUT_FORWARD = ("Module", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "Base")
 
 
 def _is_there_to_be_set(constant: Value) -> bool:

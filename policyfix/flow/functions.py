@@ -9,7 +9,7 @@ from policyfix.flow import cells
 from policyfix.flow.calls import with_fields
 from policyfix.flow.containers import is_named_tuple
 from policyfix.flow.decorators import MANAGERS, NO_GRAD, PLAIN_DECORATORS, decorator_name
-from policyfix.flow.expressions import Expressions, core_kind
+from policyfix.flow.expressions import Expressions, layer_kind
 from policyfix.flow.machine import Frame, State
 from policyfix.heap import either_of, joined
 from policyfix.project import External, FunctionRef, LinkedClass, Module
@@ -18,6 +18,7 @@ from policyfix.values import (
     NONE,
     OWN_CELL,
     OWN_PAIR_CELL,
+    TORCH_LAYER,
     UNKNOWN,
     Bound,
     Const,
@@ -201,7 +202,7 @@ class Functions(Expressions, ABC):
         if found is not None:
             function, owner = found
             self._call_function(function, owner.module, owner, thing, positional, keywords, open_ended=spread)
-        elif core_kind(cls) is not None:
+        elif layer_kind(cls) is not None:
             self._call_base(thing, "__init__", positional, keywords, span)
         else:
             self._fill(thing, cls, positional, keywords, spread, span)
@@ -245,7 +246,7 @@ class Functions(Expressions, ABC):
         span: ir.Span,
     ) -> Value:
         found = cls.find("forward") or cls.find("__call__")
-        if found is None and core_kind(cls) is not None:
+        if found is None and layer_kind(cls) is not None:
             return self._call_base(thing, "forward", positional, keywords, span)
         if found is None:
             self._escape([*positional, *keywords.values()], span)
@@ -281,13 +282,17 @@ class Functions(Expressions, ABC):
     def _call_base(
         self, thing: Thing, name: str, positional: list[Value], keywords: dict[str, Value], span: ir.Span
     ) -> Value:
-        """A method of the core of torch that the class of an instance is one of; the instance holds it."""
+        """A method of the layer of torch that the class of an instance is one of; the instance holds it. When
+        it is made, the layer asks for its weights to be drawn: by a method that the class may replace."""
         assert thing.cls is not None
         if name == "__init__":
-            core = self._call_external(core_kind(thing.cls) or "", positional, keywords, span)
-            self._keep(thing, "torch", core, span)
+            layer = self._call_external(layer_kind(thing.cls) or "", positional, keywords, span)
+            self._keep(thing, TORCH_LAYER, layer, span)
+            drawing = thing.cls.find("reset_parameters")
+            if drawing is not None:
+                self._call_function(drawing[0], drawing[1].module, drawing[1], thing, [], {})
             return NONE
-        held = self._state.heap.get(thing, "torch")
+        held = self._state.heap.get(thing, TORCH_LAYER)
         if name == "forward" and isinstance(held, Term):
             return self._call_module(held, positional, keywords, span)
         return self._call_missing(thing, name, positional, keywords, span)

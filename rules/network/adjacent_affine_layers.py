@@ -6,7 +6,18 @@ from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import PolicyClass
 from policyfix.subjects.network import adjacent_affine
 from policyfix.trace import Place
-from policyfix.values import MODULE_CONTAINERS, Const, Group, Term, Value, argument, keyword, options, walk
+from policyfix.values import (
+    MODULE_CONTAINERS,
+    TORCH_LAYER,
+    Const,
+    Group,
+    Term,
+    Value,
+    argument,
+    keyword,
+    options,
+    walk,
+)
 
 
 class AdjacentAffineLayers(Rule[PolicyClass]):
@@ -73,7 +84,9 @@ def _names(policy: PolicyClass) -> dict[Value, str]:
             if isinstance(kept, Term) and kept.op in MODULE_CONTAINERS:
                 for module in walk(kept, lambda term: term.op in MODULE_CONTAINERS or term.op == "each"):
                     names.setdefault(module, store.attribute)
-    return names
+    heap = policy.building.heap
+    layers = {layer: name for kept, name in names.items() if (layer := heap.of(kept).get(TORCH_LAYER))}
+    return names | layers
 
 
 def _layer(output: Term) -> Term:
