@@ -128,14 +128,27 @@ def _cumulates_counts(value: Value) -> bool:
     """Whether a table is a cumulated sum of numbers that 1 was added to: `(maxima + 1).cumsum(0)`, without
     each one's own, or behind a zero."""
     match _plain(value):
-        case Term(op="torch.cumsum" | "cumsum", args=(Term(op="+", args=summed), *_)):
-            return Const(1) in summed
+        case Term(op="torch.cumsum" | "cumsum" | "numpy.cumsum", args=(summed, *_)):
+            return _is_counted(summed)
         case Term(op="-", args=(Term(args=(summed, *_)) as cumulated, own)) if own is summed:
             return _cumulates_counts(cumulated)
         case Term(op="torch.cat" | "torch.concat", args=(Group(items=(_, cumulated)), *_)):
             return _cumulates_counts(cumulated)
         case Term(op="index", args=(cumulated, Term(op="slice"))):
             return _cumulates_counts(cumulated)
+        case _:
+            return False
+
+
+def _is_counted(value: Value) -> bool:
+    """Whether 1 was added to numbers: `maxima + 1`, `torch.tensor([0] + [most + 1 for most in maxima])`."""
+    match value:
+        case Term(op="torch.tensor" | "torch.as_tensor" | "numpy.array" | "each", args=(listed, *_)):
+            return _is_counted(listed)
+        case Term(op="+", args=(Group(items=(Const(value=0),)), behind)):
+            return _is_counted(behind)
+        case Term(op="+", args=summed):
+            return Const(1) in summed
         case _:
             return False
 

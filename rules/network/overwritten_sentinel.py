@@ -6,7 +6,7 @@ from policyfix.record import record
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import PolicyClass
 from policyfix.trace import Compared, InPlace, Place, Trace
-from policyfix.values import PARTS, VIEWS, Const, Term, Value, comes_from, options, walk, whole
+from policyfix.values import PARTS, VIEWS, Const, Term, Value, comes_from, is_zeros, options, walk, whole
 
 
 class OverwrittenSentinel(Rule[PolicyClass]):
@@ -60,10 +60,10 @@ class OverwrittenSentinel(Rule[PolicyClass]):
 
 @record()
 class _Write:
-    """Padding that is replaced, in place or in a new tensor, where `mask` says that it is padding."""
+    """Padding that is replaced, in place or in a new tensor, where `tests` say that it is padding."""
 
     data: frozenset[Value]  # what holds the other value afterwards
-    mask: Value
+    tests: frozenset[Term]
     place: Place
     order: int
     key: str
@@ -73,27 +73,32 @@ class _Write:
     def tested_before(self, policy: PolicyClass) -> bool:
         """Whether anything compared the data with the padding value before, in whatever spelling, or looks at
         the mask again."""
-        tests = set(_tests(self.mask, self.key, self.padding))
         return any(
             (
                 term.order < self.order
                 and Const(self.padding) in term.args
-                and term not in tests
+                and term not in self.tests
                 and any(comes_from(part, self.key) for part in term.args)
             )
-            or (not self.in_place and term not in self.data and term not in tests and tests & set(term.args))
+            or (
+                not self.in_place
+                and term not in self.data
+                and term not in self.tests
+                and self.tests & set(term.args)
+            )
             for term in policy.terms
         )
 
     def tested_after(self, policy: PolicyClass, trace: Trace) -> bool:
         """A test for padding sees the replaced data."""
-        tests = set(_tests(self.mask, self.key, self.padding))
         asked = [
             (event.left, event.right)
             for event in trace.of(Compared)
-            if event.operator in ("==", "!=") and event.result not in tests
+            if event.operator in ("==", "!=") and event.result not in self.tests
         ]
-        asked += [(t.args[0], t.args[1]) for t in policy.forward_terms if t.op in _ASKING and t not in tests]
+        asked += [
+            (t.args[0], t.args[1]) for t in policy.forward_terms if t.op in _ASKING and t not in self.tests
+        ]
         return any(
             _is_test(left, right, self.key, self.padding) and (self._seen_by(left) or self._seen_by(right))
             for left, right in asked
@@ -116,46 +121,48 @@ def _overwrites(trace: Trace, key: str, padding: int) -> Iterator[_Write]:
     for write in trace.of(InPlace):
         if write.mask is None or not isinstance(write.value, Const) or write.value == Const(padding):
             continue
-        if comes_from(write.target, key) and any(True for _ in _tests(write.mask, key, padding)):
+        tests = frozenset(_tests(write.mask, key, padding))
+        if tests and comes_from(write.target, key):
             data = frozenset(whole(write.target))
-            yield _Write(data, write.mask, write.place, write.order, key, padding, in_place=True)
+            yield _Write(data, tests, write.place, write.order, key, padding, in_place=True)
 
 
 def _replacements(policy: PolicyClass, key: str, padding: int) -> Iterator[_Write]:
-    """`x.masked_fill(x == padding, other)` and `torch.where(x == padding, other, x)`."""
+    """`x.masked_fill(x == padding, other)`, `torch.where(x == padding, other, x)` and its negation."""
     for term in policy.forward_terms:
         match term:
             case Term(op="masked_fill" | "torch.masked_fill", args=(data, mask, other)):
-                pass
-            case Term(op="torch.where", args=(mask, other, data)) if isinstance(other, Const):
-                pass
+                asking = _EQUAL
+            case Term(op="torch.where", args=(mask, other, data)) if _is_constant(other):
+                asking = _EQUAL
+            case Term(op="torch.where", args=(mask, data, other)):
+                asking = _DIFFERENT
             case _:
                 continue
         place = policy.made(term)
-        same = isinstance(other, Const) and other != Const(padding)
-        tests = any(t.op in _EQUAL and t.args[0] == data for t in _tests(mask, key, padding))
-        if place is not None and same and tests and comes_from(data, key):
-            yield _Write(frozenset({term}), mask, place, term.order, key, padding, in_place=False)
+        tests = frozenset(_tests(mask, key, padding, asking))
+        replaced = _is_constant(other) and other != Const(padding) and any(t.args[0] == data for t in tests)
+        if place is not None and replaced and comes_from(data, key):
+            yield _Write(frozenset({term}), tests, place, term.order, key, padding, in_place=False)
 
 
-def _tests(mask: Value, key: str, padding: int) -> Iterator[Term]:
-    """The tests for padding that a mask or an index is."""
+def _is_constant(value: Value) -> bool:
+    """A number, or zeros like something."""
+    return isinstance(value, Const) or (isinstance(value, Term) and is_zeros(value))
+
+
+def _tests(mask: Value, key: str, padding: int, asking: frozenset[str] = _EQUAL) -> Iterator[Term]:
+    """The tests for padding, or for what is none, that a mask or an index is."""
     for option in options(mask):
         if not isinstance(option, Term) or not option.args:
             continue
-        if option.op in _EQUAL and _is_test(option.args[0], option.args[1], key, padding):
+        if option.op in asking and _is_test(option.args[0], option.args[1], key, padding):
             yield option
         elif option.op in ("~", "torch.logical_not", "logical_not"):
-            yield from (t for t in _negated(option.args[0]) if _is_test(t.args[0], t.args[1], key, padding))
+            opposite = _DIFFERENT if asking is _EQUAL else _EQUAL
+            yield from _tests(option.args[0], key, padding, opposite)
         elif option.op in _FINDING and not (option.op == "torch.where" and len(option.args) > 1):
-            yield from _tests(option.args[0], key, padding)
-
-
-def _negated(value: Value) -> Iterator[Term]:
-    """Comparisons for difference."""
-    for option in options(value):
-        if isinstance(option, Term) and option.op in _DIFFERENT:
-            yield option
+            yield from _tests(option.args[0], key, padding, asking)
 
 
 def _is_test(left: Value, right: Value, key: str, padding: int) -> bool:
