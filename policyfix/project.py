@@ -282,6 +282,23 @@ class LinkedClass:
             function = cls.facts.function(name)
             if function is not None:
                 return function, cls
+            if (borrowed := cls._borrowed(name)) is not None:
+                return borrowed
+        return None
+
+    def _borrowed(self, name: str) -> tuple[ir.FunctionFacts, LinkedClass] | None:
+        """What the class body gives a name: another class's method, `reset = Other.reset`, or a function."""
+        match dict(self.facts.attributes).get(name):
+            case ir.Attribute(value=lender, name=taken):
+                lent = self.module.resolve(lender)
+                owners = lent.linked if isinstance(lent, LinkedClass) else ()
+                return next(
+                    ((f, cls) for cls in owners if (f := cls.facts.function(taken)) is not None), None
+                )
+            case ir.Name() as named:
+                lent = self.module.resolve(named)
+                if isinstance(lent, FunctionRef) and lent.module is self.module:
+                    return lent.facts, self
         return None
 
     def setter(self, name: str) -> tuple[ir.FunctionFacts, LinkedClass] | None:

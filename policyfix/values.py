@@ -509,7 +509,10 @@ def runs_over_time(value: Value) -> bool:
 
 def _same_axes(term: Term) -> Iterable[Value]:
     """What has the axes of a value: what it was reordered from, the sides of a sum or a product but for one
-    that was widened to fit, the input of a layer or an activation."""
+    that was widened to fit, the input of a layer, an activation or a recurrent core."""
+    match term:
+        case Term(op="index", args=(Term(op="core") as core, Const(value=0))) if state_part(term) is None:
+            return core.args[1:2]
     if _keeps_axes(term) or term.op in _ELEMENTWISE:
         return term.args[:1]
     if term.op in _ARITHMETIC:

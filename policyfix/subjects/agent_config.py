@@ -120,10 +120,14 @@ class AgentConfig:
 
     def is_asked_for(self, component: Component, option: Entry) -> bool:
         """Whether some file of the repository reads an option of a component from the config itself:
-        `config.components._core_.output_size`."""
+        `config.components._core_.output_size`, or `spec.get("freeze")` where components are built."""
         owner, key = (re.escape(entry.name).encode() for entry in (component, option))
         pattern = rb"""(?:\.|\[["'])%s(?:["']\])?(?:\.|\[["'])%s\b""" % (owner, key)
-        return self.project.texts.say(pattern, component.name.encode())
+        read = rb"""\w\s*(?:\.(?:get|pop)\(|\[)\s*["']%s["']|["']%s["']\s+(?:not\s+)?in\b""" % (key, key)
+        texts = self.project.texts
+        return texts.say(pattern, component.name.encode()) or texts.others_say(
+            self.path, ("_target_", option.name), read
+        )
 
     @cached_property
     def depth(self) -> tuple[int, Place] | None:

@@ -16,7 +16,7 @@ class UnknownConfigKey(Rule[AgentConfig]):
     Reports a key of a component that neither the constructor of its `_target_` nor any that its `**kwargs`
     are handed on to takes, and names the one that comes closest. It is silent where the class, or one of
     its bases, is not found, where the keywords go anywhere else, and where some file reads the key from the
-    config itself.
+    config itself, as one may that builds components by their `_target_`.
 
     ## Why it matters
     The keywords end in a base that ignores them: a typo, or an option of an older version, describes

@@ -1,0 +1,3 @@
+def thawed(run):
+    """Reads an option of a run."""
+    return not run.get("freeze", False)

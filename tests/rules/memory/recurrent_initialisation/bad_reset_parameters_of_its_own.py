@@ -1,0 +1,32 @@
+import torch
+import torch.nn as nn
+from tensordict import TensorDict
+
+class Steady(nn.LSTM):
+    def reset_parameters(self):
+        for parameter in self.parameters():
+            if parameter.dim() > 1:
+                nn.init.orthogonal_(parameter)
+            else:
+                nn.init.constant_(parameter, 0.0)
+
+
+class Forager(nn.Module):  # expect: PF206
+    def __init__(self, env):
+        super().__init__()
+        self.embed = nn.Linear(600, 64)
+        self.lstm = Steady(64, 64)
+        self.actor = nn.Linear(64, 19)
+        self.critic = nn.Linear(64, 1)
+
+    def forward(self, td: TensorDict, state=None, action=None):
+        rows = td["env_obs"].float().flatten(1)
+        hidden = self.embed(rows).unsqueeze(0)
+        out, (h, c) = self.lstm(hidden, state)
+        td["h"], td["c"] = h, c
+        out = out.squeeze(0)
+        td["values"] = self.critic(out).flatten()
+        log_probs = self.actor(out).log_softmax(-1)
+        td["full_log_probs"] = log_probs
+        td["actions"] = log_probs.exp().multinomial(1)
+        return td
