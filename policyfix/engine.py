@@ -84,7 +84,8 @@ def check(
     headers = {path: h for path in python if (h := reader.headers(path)) is not None}
     candidates = dict.fromkeys(index.candidates(headers, project.locate, reader.headers))
     known, policies = headers, list(candidates)
-    candidates |= dict.fromkeys(path for path in headers if reader.trains(path))
+    training = dict.fromkeys(path for path in headers if reader.trains(path))
+    candidates |= training | dict.fromkeys(index.drivers(headers, training, reader.data))
     if with_dependants and candidates.keys() != headers.keys():  # what the rest builds may stand in others
         known = _with_imported(headers, project, reader)
         policies = index.candidates(known, project.locate, reader.headers)

@@ -198,6 +198,24 @@ def builders(
                 yield path
 
 
+# What a file does that updates weights itself.
+UPDATING = frozenset({"torch.optim", "optim.", ".backward("})
+
+
+def drivers(
+    headers: Mapping[Path, Headers], training: Collection[Path], read: Callable[[Path], bytes]
+) -> Iterator[Path]:
+    """Files that update weights, and import from one of those that train: they may run its code."""
+    modules = {_module_name(path) for path in training}
+    for path, header in headers.items() if modules else ():
+        imported = any(
+            module.rpartition(b".")[2] in modules or _brings(names, modules)
+            for module, names in header.imports
+        ) or not modules.isdisjoint(name.rpartition(b".")[2] for name in _NAME.findall(header.whole))
+        if imported and any(word.encode() in read(path) for word in UPDATING):
+            yield path
+
+
 _DECORATED = re.compile(rb"\n@(\w+)[^\n]*\n(?:@[^\n]*\n)*class\b")
 
 

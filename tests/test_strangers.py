@@ -39,9 +39,6 @@ KNOWN_MISSES: dict[str, set[tuple[str, str]]] = {
     "lars": {
         ("PF506", "brains/puffer.py::Puffer"),
     },
-    "lior": {
-        ("PF604", "training/fit.py::fit"),  # a spec spread as `**dict(spec.items())`
-    },
     "petra": {
         ("PF604", "kite/rl/lean.py::LeanTrainer"),  # rollouts of a mixin in another file
     },

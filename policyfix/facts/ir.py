@@ -149,6 +149,7 @@ class Opaque:
     """An expression whose value is not followed; its parts are, for what they do."""
 
     parts: tuple[Expr, ...] = ()
+    texts: tuple[str, ...] = ()  # of an f-string: what stands before each part, and after the last one
 
 
 Expr = (

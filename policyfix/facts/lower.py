@@ -336,6 +336,21 @@ class _Lowering:
             return lower(self, node)
         return ir.Opaque(self._exprs(c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr)))
 
+    def _joined(self, node: ast.JoinedStr) -> ir.Expr:
+        parts, texts = list[ast.expr](), [""]
+        is_plain = True
+        for piece in node.values:
+            match piece:
+                case ast.Constant(value=text):
+                    texts[-1] += str(text)
+                case ast.FormattedValue(value=value, conversion=conversion, format_spec=layout):
+                    is_plain = is_plain and conversion == -1 and layout is None
+                    parts.append(value)
+                    texts.append("")
+                case _:
+                    is_plain = False
+        return ir.Opaque(self._exprs(parts), tuple(texts) if is_plain else ())
+
     def _exprs(self, nodes: Iterable[ast.expr]) -> tuple[ir.Expr, ...]:
         return tuple([self._expr(node) for node in nodes])
 
@@ -484,9 +499,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[_Lowering, Any], ir.Stmt | None]] = 
 _EXPRESSIONS: dict[type[ast.expr], Callable[[_Lowering, Any], ir.Expr]] = {
     ast.Name: lambda _self, node: ir.Name(node.id),
     ast.Constant: lambda _self, node: ir.Literal(node.value),
-    ast.JoinedStr: lambda self, node: ir.Opaque(
-        self._exprs(part.value for part in node.values if isinstance(part, ast.FormattedValue))
-    ),
+    ast.JoinedStr: _Lowering._joined,
     ast.Attribute: lambda self, node: ir.Attribute(self._expr(node.value), node.attr),
     ast.Call: _Lowering._call,
     ast.Subscript: _Lowering._subscript,

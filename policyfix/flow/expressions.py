@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import chain
 
 from policyfix.facts import ir
 from policyfix.flow.calls import PURE_PACKAGES
@@ -253,8 +254,9 @@ class Expressions(Narrowing, ABC):
                 return self._yield(self._element(self._eval(source)))
             case ir.Yield(value=value):
                 return self._yield(self._eval(value))
-            case ir.Opaque(parts=parts):
-                return self.term("opaque", *[self._eval(part) for part in parts]) if parts else UNKNOWN
+            case ir.Opaque(parts=parts, texts=texts):
+                pieces = [self._eval(part) for part in parts]
+                return _joined(texts, pieces) or (self.term("opaque", *pieces) if pieces else UNKNOWN)
 
     def _eval_where(self, test: ir.Expr, holds: bool, node: ir.Expr) -> Value:
         """An expression that is evaluated only where a test holds, or only where it does not."""
@@ -380,6 +382,14 @@ class Expressions(Narrowing, ABC):
             self._record(Compared(value, operator, other, result, self._place(span), self._tick()))
             value = other
         return result if len(operators) == 1 else self.term("and", result)
+
+
+def _joined(texts: tuple[str, ...], parts: list[Value]) -> Const | None:
+    """The text that an f-string gives, where all that goes into it is known."""
+    values = [part.value for part in parts if isinstance(part, Const)]
+    if not texts or len(values) < len(parts) or not all(isinstance(v, (str, int)) for v in values):
+        return None
+    return Const("".join(chain.from_iterable(zip(texts, map(str, [*values, ""]), strict=True))))
 
 
 def _is_class(symbol: Symbol) -> bool:

@@ -31,7 +31,10 @@ def named(cls: LinkedClass, method: str) -> frozenset[str] | None:
         return None
     function, owner = found
     run = _Specs()
-    return run.names(function, owner.module, owner, run.build(cls, {}, open_ended=True))
+    instance = run.build(cls, {}, open_ended=True)
+    if not run.trace.complete:  # it leaves to subclasses what its constructor calls
+        run, instance = _Specs(), Thing("instance", cls)
+    return run.names(function, owner.module, owner, instance)
 
 
 class _Specs(Run):
@@ -128,8 +131,8 @@ def _entries(
 def _keys(
     mapping: ir.Expr, function: ir.FunctionFacts, module: Module, contract: Contract | None
 ) -> frozenset[str] | None:
-    """The keys of a dict: one that is spelled out, has one value for each of the names in a constant of the
-    module, or takes over those of another spec."""
+    """The keys of a dict: one that is spelled out, has one value for each of the names in a constant, or
+    takes over those of another spec."""
     match mapping:
         case ir.Mapping(keys=keys, values=values):
             names: set[str] = set()
@@ -145,12 +148,18 @@ def _keys(
         case ir.Comprehension(
             kind="DictComp",
             element=ir.Sequence(items=(ir.Name() as key, _)),
-            generators=((target, ir.Name(id=constant), ()),),
+            generators=((target, ir.Name() as constant, ()),),
         ) if key == target:
-            assigned = module.assigned(constant)
+            assigned = _assigned(constant, function) or module.assigned(constant.id)
             items = assigned[0].items if assigned and isinstance(assigned[0], ir.Sequence) else ()
             given = [item.value for item in items if isinstance(item, ir.Literal)]
             return frozenset(map(str, given)) if given and len(given) == len(items) else None
+        case ir.Comprehension(
+            kind="DictComp",
+            element=ir.Sequence(items=(ir.Name() as key, _)),
+            generators=((target, ir.Call(function=ir.Attribute(value=other, name="keys" | "items")), ()),),
+        ) if contract is not None and key in ir.nodes(target):
+            return _taken_over(other, function, module, contract)
         case _:
             return None if contract is None else _taken_over(mapping, function, module, contract)
 
@@ -196,7 +205,14 @@ def _taken_over(
 
 def _makings(spec: ir.Name, function: ir.FunctionFacts) -> list[ir.Expr] | None:
     """What a function makes a spec of; None where it does more with it than to look what it names."""
-    made = [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (spec,)]
+    made = _assigned(spec, function)
+    changed = [
+        t
+        for n in function.nodes
+        if isinstance(n, (ir.Assign, ir.Delete))
+        for t in n.targets
+        if isinstance(t, ir.Subscript) and t.value == spec
+    ]
     read = [
         n
         for n in function.nodes
@@ -206,8 +222,13 @@ def _makings(spec: ir.Name, function: ir.FunctionFacts) -> list[ir.Expr] | None:
             and n.name in {"items", "keys", "values"} | KEEPING
         )
         or (isinstance(n, ir.Argument) and n.value == spec and n.star == "**")
+        or (isinstance(n, ir.Subscript) and n.value == spec and not changed)
     ]
     return made if len(made) + len(read) == sum(node == spec for node in function.nodes) else None
+
+
+def _assigned(name: ir.Name, function: ir.FunctionFacts) -> list[ir.Expr]:
+    return [n.value for n in function.nodes if isinstance(n, ir.Assign) and n.targets == (name,)]
 
 
 def _handed_over(module: Module, contract: Contract) -> frozenset[str] | None:

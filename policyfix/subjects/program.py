@@ -63,6 +63,8 @@ class Program(Run):
         self._words = contract_words(contract) | {
             *("step", "backward", "zero_grad", "clip_grad_norm_", "clip_grad_value_", "manual_backward")
         }
+        if contract.spec_method is not None:
+            self._words |= {contract.spec_method}
         self._asked = contract.method_names | {"step", "zero_grad", "backward"}
         self._text = contract_words(contract) | {".backward(", ".zero_grad(", ".step()", "clip_grad_norm_("}
         self._text |= {"].update(", "].update_("}
@@ -309,6 +311,8 @@ class Program(Run):
         spread: bool,
         node: ir.Call,
     ) -> Value:
+        arguments = [*positional, *keywords.values()]
+        callee = self._read_after_all(callee, node.function, arguments)
         receiver, name = _called(callee)
         if callee is UNKNOWN and isinstance(node.function, ir.Attribute):  # of something that is not followed
             name = node.function.name
@@ -317,7 +321,6 @@ class Program(Run):
                 called in self._asked
             ):
                 receiver, name = owner, called  # a method that an abstract class leaves to others
-        arguments = [*positional, *keywords.values()]
         follows = self._follows(callee, arguments)
         if isinstance(callee, Local):
             self._run.add(callee)
@@ -361,6 +364,19 @@ class Program(Run):
             self.trace.events.insert(at, call)
         return result
 
+    def _read_after_all(self, callee: Value, named: ir.Expr, arguments: list[Value]) -> Value:
+        """What is called: also a function of a file that was not worth reading, where it is given what the
+        contract names, by whatever name it calls that."""
+        match callee, named:
+            case (
+                Term(op="imported", args=(Const(value=name),)),
+                ir.Name(id=written) | ir.Attribute(name=written),
+            ) if name == written and self.code.serves and any(map(self._is_spoken, arguments)):
+                symbol = self._frame.module.resolve(named)
+                return Ref(symbol) if isinstance(symbol, FunctionRef) else callee
+            case _:
+                return callee
+
     def _follows(self, callee: Value, arguments: list[Value]) -> bool:
         """Whether the run looks into what is called."""
         if not self.code.serves:
@@ -375,7 +391,7 @@ class Program(Run):
                 return is_ours or receiver is self.instance or self._matters(function, arguments)
             case Ref(symbol=FunctionRef(facts=facts, module=module)):
                 return self._matters(facts, arguments) or self._leads_on(facts, module)
-            case Ref(symbol=LinkedClass() as cls):
+            case Ref(symbol=LinkedClass() as cls) | Thing(kind="instance", cls=LinkedClass() as cls):
                 return self._is_part(cls)
             case Local():
                 return True
@@ -641,8 +657,15 @@ _BLANK = frozenset(f"torch.{name}{like}" for name in ("zeros", "ones", "empty") 
 
 
 def is_made_up(value: Value) -> bool:
-    """Whether a value is a constant, or a tensor of zeros or ones throughout: it tells nothing."""
-    return isinstance(value, Const) or (isinstance(value, Term) and value.op in _BLANK)
+    """Whether a value is a constant, a tensor of zeros or ones throughout, or what a spec says of an entry:
+    it tells nothing."""
+    match value:
+        case Term(op="made", args=(_, Const(value=str(maker)), *_)):
+            return maker.startswith("torchrl.data.")
+        case Term(op=maker):
+            return maker in _BLANK
+        case _:
+            return isinstance(value, Const)
 
 
 def is_rows(index: Value, *, by_hint: bool = True) -> bool:

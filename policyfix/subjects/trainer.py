@@ -332,9 +332,24 @@ class Trainer:
 
     def is_same_policy(self, call: Invocation, forward: Invocation) -> bool:
         """Whether a call is a forward of the policy that another one is a forward of."""
-        if call not in self._forward_set or call.receiver is None or forward.receiver is None:
+        return call in self._forward_set and _are_same(call.receiver, forward.receiver)
+
+    def is_of_another_policy(self, call: Invocation, forward: Invocation) -> bool:
+        """Whether a call is made of another policy, that is run here as well, than the one that a forward is
+        of: a student, where the forward is its teacher's, which is known to keep a state of its own."""
+        one, other = call.receiver, forward.receiver
+        if one is None or other is None or not self._remembers(other):
             return False
-        return bool(set(roots(call.receiver)) & set(roots(forward.receiver)))
+        related = any(o in walk(b) for a, b in ((one, other), (other, one)) for o in options(a))
+        return not related and any(_are_same(one, f.receiver) for f in self.forwards)
+
+    def _remembers(self, policy: Value) -> bool:
+        """Whether a policy is asked for its memory, or is of a class that can be asked to forget."""
+        methods = self.contract.memory_methods
+        return any(c.name in methods and _are_same(c.receiver, policy) for c in self.calls) or any(
+            isinstance(p, Thing) and p.cls is not None and p.cls.defines(methods[-1]) is True
+            for p in roots(policy)
+        )
 
     @cached_property
     def _forward_set(self) -> frozenset[Invocation]:
@@ -565,15 +580,15 @@ class Trainer:
         return frozenset(root for td in given for root in roots(td, parts))
 
     @cached_property
-    def advantages(self) -> tuple[tuple[frozenset[Value], Place], ...]:
-        """Recursions over time from the end: what goes into each."""
-        return tuple((frozenset(walk(e.value)), e.place) for e in self.trace.of(Carried))
+    def advantages(self) -> tuple[tuple[Value, Place], ...]:
+        """Recursions over time from the end: what each gives in a step."""
+        return tuple((e.value, e.place) for e in self.trace.of(Carried))
 
     @cached_property
-    def advantage_kernels(self) -> tuple[tuple[frozenset[Value], Place], ...]:
-        """Calls of kernels that are such recursions: what goes into the flag that cuts each."""
+    def advantage_kernels(self) -> tuple[tuple[Value, Place], ...]:
+        """Calls of kernels that are such recursions: the flag that cuts each."""
         return tuple(
-            (frozenset(walk(c.arguments[_ADVANTAGE_KERNELS[c.name]])), c.place)
+            (c.arguments[_ADVANTAGE_KERNELS[c.name]], c.place)
             for c in self.calls
             if c.name in _ADVANTAGE_KERNELS and len(c.arguments) > _ADVANTAGE_KERNELS[c.name]
         )
@@ -837,6 +852,16 @@ def roots(
         return [a for a in current.args if not isinstance(a, Const)][:1] if leads else ()
 
     return (found for found in reach(value, wrapped) if not isinstance(found, Either))
+
+
+def _are_same(policy: Value | None, other: Value | None) -> bool:
+    """Whether two values are one policy, or wrap it: two that are made of the same config are not one."""
+    if policy is None or other is None:
+        return False
+    wrapping = _WRAPPERS - {"made", "call"}
+    return any(
+        not set(roots(a, wrapping)).isdisjoint(roots(b)) for a, b in ((policy, other), (other, policy))
+    )
 
 
 def _is_piece(value: Value) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from policyfix.contract import Contract
 from policyfix.facts import ir
-from policyfix.project import LinkedClass, Module
+from policyfix.index import UPDATING
+from policyfix.project import FunctionRef, LinkedClass, Module
 from policyfix.record import record
 from policyfix.remembered import remembered
 
@@ -28,9 +29,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
     """The pieces of a file that take part in training, as they are run from outside of it: helpers are run as
     parts of their callers. Where the file does not speak of the contract, just what writes to rows."""
     facts, script, known = module.facts, _script(module), functions_of(module)
-    speaks = module.project.mentions(
-        Path(module.path), contract_words(contract) - set(contract.boundary_keys)
-    )
+    speaks = _speaks(module, contract)
     serves = speaks or any(_computes_advantages(f, contract) for f in known)
     for function in facts.functions:
         is_helper = any(uses_in(other)[function.name] for other in known if other is not function)
@@ -44,7 +43,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
         linked = module.project.link(cls, module)
         if not serves:
             entries = tuple((f, linked) for f in cls.functions if writes_to_rows(f))
-        elif _takes_part(cls.functions, module, contract):
+        elif _is_trainer(linked, contract):
             entries = tuple(_entries(linked))
             if not speaks:  # what writes to rows is read by itself there, whoever calls it
                 entries += tuple(
@@ -61,15 +60,54 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
         yield Code(script.qualname, module, ((script, None),), None, serves)
 
 
+def _speaks(module: Module, contract: Contract) -> bool:
+    """Whether a file speaks of the contract, or updates weights and imports from a file that does."""
+    project, path = module.project, Path(module.path)
+    words = contract_words(contract) - set(contract.boundary_keys)
+    return project.mentions(path, words) or (
+        project.mentions(path, UPDATING) and any(project.mentions(p, words) for p in module.imported_files())
+    )
+
+
+def _is_trainer(cls: LinkedClass, contract: Contract) -> bool:
+    """Whether a class takes part in training, by its own methods or by those of a base that calls them."""
+    owners = cls.linked[:1] if cls.is_module else cls.linked
+    return any(_takes_part(owner.facts.functions, owner.module, contract) for owner in owners)
+
+
 def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract: Contract) -> bool:
-    """Whether functions of a file can be a trainer's: they step, write to rows, or call one who does."""
+    """Whether functions of a file can be a trainer's: they step, write to rows, or call one who does, here or
+    in another file."""
     local = {f.name: f for f in module.facts.functions}
-    spoken = {"step", "backward", *contract.method_names}
+    spoken = {"step", "backward", *contract.method_names, *_imported_trainers(module, contract)}
     return any(
         writes_to_rows(f) or ir.names_in(f) & spoken or _computes_advantages(f, contract)
         for function in functions
         for f in (function, *(local[word] for word in ir.names_in(function) & local.keys()))
     )
+
+
+@remembered
+def _imported_trainers(module: Module, contract: Contract) -> frozenset[str]:
+    """The names under which a file has functions and classes that train, of others that speak of the
+    contract."""
+    project, words = module.project, contract_words(contract) - set(contract.boundary_keys)
+    asked = {"step", "backward", *contract.method_names}
+    found: set[str] = set()
+    for binding in module.facts.imports:
+        path = project.imported_file(binding, module)
+        if path is None or not project.mentions(path, words) or not project.mentions(path, _RUNNING):
+            continue
+        match module.project.imported(binding, module):
+            case FunctionRef(facts=function):
+                functions: tuple[ir.FunctionFacts, ...] = (function,)
+            case LinkedClass(is_module=False) as cls:
+                functions = tuple(f for owner in cls.linked for f in owner.facts.functions)
+            case _:
+                continue
+        if any(ir.names_in(f) & asked for f in functions):
+            found.add(binding.name)
+    return frozenset(found)
 
 
 def _computes_advantages(function: ir.FunctionFacts, contract: Contract) -> bool:
@@ -124,6 +162,8 @@ def contract_words(contract: Contract) -> frozenset[str]:
     )
 
 
+# What a file does in which somebody runs a policy, or updates its weights.
+_RUNNING = UPDATING | {".step(", "reset_memory("}
 _WRITING = frozenset("update set copy fill zero add mul clamp".split())
 
 

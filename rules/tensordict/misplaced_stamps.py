@@ -117,8 +117,10 @@ def _number(value: Value, mode: Mode) -> Size | None:
     return None
 
 
-# What takes sizes, dtype and device from its first argument, and no number.
-_LIKE = frozenset({"torch.full_like", "new_full", "torch.ones_like", "new_ones"})
+# What takes sizes, dtype and device of a tensor, and no number.
+_LIKE = frozenset(
+    {"torch.full_like", "new_full", "torch.ones_like", "new_ones", ".device", ".dtype", ".shape", "size"}
+)
 # Where those who fill a tensor with a number are given it.
 _FULL = {
     "torch.full": 1,

@@ -73,7 +73,8 @@ class MissingMemoryReset(Rule[Trainer]):
 def _continues(forward: Invocation, trainer: Trainer) -> bool:
     """Whether the state of other data reaches a forward."""
     is_training = trainer.is_training(forward)
-    stops = {c.order for c in (*trainer.resets, *trainer.handovers)}
+    resets = (c for c in trainer.resets if not trainer.is_of_another_policy(c, forward))
+    stops = {c.order for c in (*resets, *trainer.handovers)}
     for earlier in reversed(trainer.calls):
         if earlier.order >= forward.order or excludes(earlier, forward):
             continue

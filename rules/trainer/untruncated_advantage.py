@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from policyfix.rule import Finding, Rule, Severity
 from policyfix.subjects import Trainer
 from policyfix.subjects.program import entry_of
-from policyfix.values import Value
+from policyfix.values import Term, Value, walk
 
 
 class UntruncatedAdvantage(Rule[Trainer]):
@@ -60,10 +60,12 @@ class UntruncatedAdvantage(Rule[Trainer]):
         known = {contract.reward_key, done} | values | contract.outputs
         cut_by_done = [
             place
-            for made_of, place in trainer.advantages
-            if {contract.reward_key, done} <= (keys := _keys(made_of)) <= known and keys & values
+            for step, place in trainer.advantages
+            if {contract.reward_key, done} <= (keys := _keys(step, contract.reward_key)) <= known
+            and keys & values
+            and _entries(step).isdisjoint(truncations)
         ]
-        cut_by_done += [p for flag, p in trainer.advantage_kernels if _keys(flag) == {done}]
+        cut_by_done += [p for flag, p in trainer.advantage_kernels if _entries(flag) == {done}]
         if not cut_by_done:
             return
         collectors = [c for key in truncations for c in trainer.collectors(done, key)]
@@ -80,6 +82,27 @@ class UntruncatedAdvantage(Rule[Trainer]):
             )
 
 
-def _keys(parts: frozenset[Value]) -> set[str]:
+def _entries(value: Value) -> set[str]:
     """The entries among what a value is made of."""
-    return {key for part in parts if (key := entry_of(part)) is not None}
+    return {key for part in walk(value) if (key := entry_of(part)) is not None}
+
+
+def _keys(step: Value, reward: str) -> set[str]:
+    """The entries that a step of a recursion picks from. What it only reckons with, where it picks the
+    rewards, is a setting, `settings["gamma"]`; how a buffer was made tells nothing of the recursion."""
+    parts = list(walk(step, _is_made_here))
+    picked = {
+        inner
+        for part in parts
+        if isinstance(part, Term) and part.op not in _RECKONING and entry_of(part) is None
+        for inner in walk(part, _is_made_here)
+    }
+    series, given = ({key for p in some if (key := entry_of(p)) is not None} for some in (picked, parts))
+    return series if reward in series else given
+
+
+def _is_made_here(term: Term) -> bool:
+    return entry_of(term) is None
+
+
+_RECKONING = frozenset("+ - * / ** detach float".split())

@@ -1,0 +1,15 @@
+import torch
+
+
+def distill(student, teacher, optimizer, minibatches):
+    for td in minibatches:
+        for policy in (student, teacher):
+            policy.reset_memory()
+        with torch.no_grad():
+            wanted = teacher(td, action=td["actions"])["full_log_probs"]
+        out = student(td, action=td["actions"])
+        loss = (wanted.exp() * (wanted - out["full_log_probs"])).sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        student.clip_weights()
