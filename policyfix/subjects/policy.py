@@ -135,8 +135,18 @@ class PolicyClass:
             return False
         answer = reaches(name, self.constructor, self.cls, frozenset())
         if answer is False and any(asks_for(name, c.facts.function("__init__")) for c in self.cls.linked):
-            return None
+            return False if self._makes_its_own(name) else None
         return None if answer is False and (self._comes_in_a_config(name) or self._reads_a_config) else answer
+
+    def _makes_its_own(self, name: str) -> bool:
+        """Whether an object of the constructor's own making answers a base that asks for a parameter of the
+        contract, by a constant: `super().__init__(env, Settings(width=width))`."""
+        assert self.constructor is not None
+        function, _ = self.constructor
+        known = all(isinstance(p.default, ir.Literal | None) for p in function.parameters)
+        kept = [s.value for s in self.construction if s.thing is self.instance and s.attribute == name]
+        asked = asks_for(name, function) or self.is_open or not self.building.complete
+        return known and not asked and bool(kept) and all(isinstance(value, Const) for value in kept)
 
     @cached_property
     def _reads_a_config(self) -> bool:
