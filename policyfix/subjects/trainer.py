@@ -666,8 +666,8 @@ class Update:
     calls: tuple[Invocation, ...]
 
     def _once(self, calls: tuple[Invocation, ...]) -> list[Invocation]:
-        """The calls that stand in this pass, and on the way of its step, each place once: of an update that is
-        made twice in a pass, those of the first."""
+        """The calls that stand in this pass, and on the way of its step, each place once: of an update
+        that is made twice in a pass, those of the first."""
         here = {c.place: c for c in reversed(calls) if c in self.calls and not excludes(c, self.step)}
         return list(here.values())
 
