@@ -20,6 +20,7 @@ from policyfix.values import (
     Value,
     either,
     group,
+    is_module,
     is_tensordict,
     options,
     storage,
@@ -169,6 +170,8 @@ class Containers(Machine):
                             self._record(KeyRead(owner, index.value, self._place(span), self._tick()))
                         return self.term("item", owner, index)
                     return self.term("td.index", owner, index)
+                if (named := self._named_module(owner, index)) is not None:
+                    return named
                 modules = submodules(owner)
                 if modules is not None and isinstance(index, Const) and isinstance(index.value, int):
                     return modules[index.value] if -len(modules) <= index.value < len(modules) else UNKNOWN
@@ -179,6 +182,17 @@ class Containers(Machine):
                 return self.term("index", owner, index)
             case _:
                 return UNKNOWN
+
+    def _named_module(self, owner: Term, index: Value) -> Value | None:
+        """What a `ModuleDict` that was made of a dict holds under a name."""
+        match owner, index:
+            case Term(op="new:torch.nn.ModuleDict", args=(_, Thing(kind="dict") as named)), Const(
+                value=str(name)
+            ):
+                module = self._state.heap.get(named, name)
+                return module if module is not None and is_module(module) else None
+            case _:
+                return None
 
     def _lacking(self) -> Value:
         """A `KeyError`: the TensorDict does not have the entry."""

@@ -229,6 +229,8 @@ def _layers(policy: PolicyClass, thing: Thing, order: int) -> set[Value]:
     stored = [store for store in policy.building.of(Store) if store.order < order]
 
     def held(value: Value) -> Iterable[Value]:
+        if isinstance(value, Thing) and value.cls is None:
+            return policy.building.heap.of(value).values()
         if isinstance(value, Thing):
             return [store.value for store in stored if store.thing is value]
         return parts(value)
