@@ -1,0 +1,3 @@
+from britta.hatchery import hatch, rehatch
+
+__all__ = ["hatch", "rehatch"]

@@ -1,0 +1,1 @@
+"""Seabirds: agents from YAML graphs, and two that are written by hand."""

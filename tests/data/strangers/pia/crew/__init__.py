@@ -1,0 +1,3 @@
+from crew.registry import create
+
+__all__ = ["create"]

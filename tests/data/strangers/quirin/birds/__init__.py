@@ -1,0 +1,3 @@
+from birds.make import BIRDS, build
+
+__all__ = ["BIRDS", "build"]
