@@ -14,9 +14,9 @@ class AttachedState(Rule[PolicyClass]):
 
     ## What it does
     Reports a state that comes from a recurrent core, is stored on `self` with its graph, and is given to the
-    core again at the next call, while nothing on the way detaches it. It is silent where a class does not serve
-    the contract, and another of its methods, or a caller, sets the state anew: how long the graph is meant to
-    live is theirs to say.
+    core again at the next call, while nothing on the way detaches it. It is silent where a class does not
+    serve the contract, and another of its methods, or a caller, sets the state anew: how long the graph is
+    meant to live is theirs to say.
 
     ## Why it matters
     Each step then hangs on all steps before it: memory grows with the rollout, and the second backward either
