@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from policyfix.rule import Finding, Rule
 from policyfix.subjects import AgentConfig, PolicyClass
 from policyfix.subjects.execution import Configured
 from policyfix.subjects.policy import policy_of
 from policyfix.trace import Branch, Escape
-from policyfix.values import SEQUENCE_CORES, Const, Term, Value, argument, walk
+from policyfix.values import SEQUENCE_CORES, Const, Term, Value, argument, is_keyword, parts, walk
 
 
 class CoreDepthMismatch(Rule[PolicyClass | AgentConfig]):
@@ -92,13 +92,21 @@ class CoreDepthMismatch(Rule[PolicyClass | AgentConfig]):
             )
 
 
+def _named(argument: Value) -> Collection[Value]:
+    """What a keyword argument stands for."""
+    return parts(argument) if is_keyword(argument) else ()
+
+
 _GIVEN = Term("option", (Const("depth"),), 0)
 
 
 def _notices(built: Configured) -> bool:
     """Whether something is computed from the number of layers, or handed it: another net, a helper. That the
-    instance keeps the number is not enough."""
-    seen: list[Value] = [part for term in built.terms for part in term.args]
+    instance keeps the number is not enough, nor is a core that another one replaces."""
+    held = set(built.held)
+    replaced = {term for term in built.terms if _is_core(term) and term not in held}
+    asked = (term for term in built.terms if term not in replaced and not is_keyword(term))
+    seen = [part for term in asked for arg in term.args for part in (arg, *_named(arg))]
     seen += [event.value for event in built.construction.of(Escape)]
     seen += [event.test for event in built.construction.of(Branch)]
     return any(part is _GIVEN for value in seen for part in walk(value, lambda _: False))
@@ -107,8 +115,11 @@ def _notices(built: Configured) -> bool:
 def _depths(values: Iterable[Value]) -> set[int | None]:
     """The numbers of layers of the cores among values; None among them where one is not a number of the
     source."""
-    terms = (value for value in values if isinstance(value, Term))
-    return {_depth(term) for term in terms if term.op.removeprefix("new:") in SEQUENCE_CORES}
+    return {_depth(value) for value in values if isinstance(value, Term) and _is_core(value)}
+
+
+def _is_core(term: Term) -> bool:
+    return term.op.removeprefix("new:") in SEQUENCE_CORES
 
 
 def _depth(core: Term) -> int | None:
