@@ -56,7 +56,7 @@ class Heap:
             (thing, name, held)
             for thing, contents in self._held.items()
             for name, held in contents.items()
-            if held in sought or (isinstance(held, _SEVERAL) and not sought.isdisjoint(inner(held)))
+            if held in sought or (_is_several(held) and not sought.isdisjoint(inner(held)))
         ]
 
     def contents(self, value: Value) -> list[Value]:
@@ -117,18 +117,14 @@ def _unnamed(contents: Mapping[str, Value], other: Mapping[str, Value]) -> dict[
     return {name: either([other[name], unnamed]) for name in missing if unnamed is not None}
 
 
-# What is made of several values, or of each of them.
-_SEVERAL = (Either, Group, Term)
+def _is_several(value: Value) -> bool:
+    """Whether a value is one of several, several, or each of something: `tuple(made() for ...)`."""
+    return isinstance(value, (Either, Group)) or (isinstance(value, Term) and value.op == "each")
 
 
 def _in_tuples(value: Value) -> Iterator[Value]:
-    """The value, its alternatives, and what tuples hold of them: `(h, c)`, `tuple(made() for ...)`."""
-
-    def held(current: Value) -> Iterable[Value]:
-        each = isinstance(current, Term) and current.op == "each"
-        return parts(current) if each or isinstance(current, (Group, Either)) else ()
-
-    return reach(value, held)
+    """The value, its alternatives, and what tuples hold of them: `(h, c)`."""
+    return reach(value, lambda current: parts(current) if _is_several(current) else ())
 
 
 K = TypeVar("K")

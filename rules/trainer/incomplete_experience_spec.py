@@ -7,7 +7,7 @@ from policyfix.rule import Finding, Rule
 from policyfix.subjects import Factory, PolicyClass, Trainer
 from policyfix.subjects.experience_spec import is_set_elsewhere, laid_out, named
 from policyfix.subjects.factory import class_of
-from policyfix.trace import KeyRead, KeyWrite
+from policyfix.trace import KeyRead, KeyWrite, Place
 from policyfix.values import is_tensordict, key_of
 
 
@@ -108,13 +108,17 @@ class IncompleteExperienceSpec(Rule[PolicyClass | Factory | Trainer]):
                 )
 
     def _unkept(self, trainer: Trainer) -> Iterator[Finding]:
-        known = {e.spec: laid_out(e.spec, trainer.module, trainer.contract) for e in trainer.stored}
+        known: dict[Place | None, frozenset[str] | None] = {}
         for entry in trainer.stored:
-            names = known[entry.spec]
-            if entry.key is None or names is None or entry.key in names | entry.added:
+            if entry.key is None or entry.key in entry.added:
                 continue
             if entry.spec is None and trainer.contract.reward_key not in entry.added:
                 continue  # others say what the trainer keeps
+            if entry.spec not in known:
+                known[entry.spec] = laid_out(entry.spec, trainer.module, trainer.contract)
+            names = known[entry.spec]
+            if names is None or entry.key in names:
+                continue
             if not is_set_elsewhere(entry.key, entry.place, trainer.module):
                 yield self.finding(
                     entry.place,
