@@ -95,8 +95,8 @@ def _is_by_a_net(clamp: Clamp, built: Configured, policy: PolicyClass) -> bool:
     if isinstance(held, Thing):
         return held is not built.instance
     layers = set(filter(is_module, walk(clamp.target)))
-    own = (function for cls in policy.cls.linked for function in cls.facts.functions)
-    return clamp.place.function not in own and not layers.isdisjoint(built.held)
+    is_own = any(clamp.place.function in cls.facts.functions for cls in policy.cls.linked)
+    return not is_own and not layers.isdisjoint(built.held)
 
 
 def _covers(one: Clamp, other: Clamp, built: Configured) -> bool:
