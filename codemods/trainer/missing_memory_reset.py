@@ -17,11 +17,11 @@ class ResetMemory(Codemod[Trainer]):
         statement: cst.CSTNode | None = tree.statement_at(finding.line, finding.column)
         if statement is None:
             return Refusal("the policy is not called in a statement of its own: reset by hand")
-        policy = trainer.policy_in(finding.path, finding.symbol)
+        forward = trainer.forward_at(finding.path, finding.line, finding.column)
+        policy = trainer.policy_in(finding.path, finding.symbol, forward)
         if policy is None:
             return Refusal(f"{finding.symbol} does not name the policy: reset by hand")
         what = "minibatch"
-        forward = trainer.forward_at(finding.path, finding.line, finding.column)
         if forward is not None and not trainer.is_training(forward):
             what = "rollout"
             loops = tree.loops_around(statement)

@@ -606,9 +606,9 @@ class Trainer:
                 if other is not self and all(other.brings(k) or k in other.selected for k in keys):
                     yield other
 
-    def policy_in(self, path: str, symbol: str) -> str | None:
-        """How a function spells the policy, where it calls it or one of its methods;
-        None where that may be a wrapper that lacks them."""
+    def policy_in(self, path: str, symbol: str, forward: Invocation | None = None) -> str | None:
+        """How a function spells the policy, or the one that a forward is of, where it calls it or one of its
+        methods; None where that may be a wrapper that lacks them."""
         named = [
             call.spelling
             for call in self.calls
@@ -617,6 +617,7 @@ class Trainer:
             and call.receiver is not None
             and call.spelling
             and self.policies.intersection(roots(call.receiver))
+            and (forward is None or _are_same(call.receiver, forward.receiver))
             and not any(isinstance(r, Term) and r.op in _PARALLEL for r in roots(call.receiver))
             and call.name in {"__call__", "parameters", *self.contract.method_names}
         ]

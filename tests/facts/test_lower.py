@@ -150,7 +150,7 @@ def test_jumps_keep_their_kind() -> None:
                 ((ir.Sequence("tuple", (ir.Name("k"), ir.Name("v"))), ir.Name("a"), (ir.Name("k"),)),),
             ),
         ),
-        ("f'{a}!'", ir.Opaque((ir.Name("a"),))),
+        ("f'{a}!'", ir.Opaque((ir.Name("a"),), ("", "!"))),
         ("await a", ir.Opaque((ir.Name("a"),))),
     ],
 )
