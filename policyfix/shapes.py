@@ -20,6 +20,7 @@ from policyfix.values import (
     Value,
     argument,
     is_keyword,
+    is_new_tensordict,
     is_tensordict,
     key_of,
     keywords,
@@ -250,7 +251,7 @@ class Shapes:
         return None
 
     def _tensordict(self, td: Term) -> Shape | None:
-        if td.op == "new:tensordict.TensorDict":
+        if is_new_tensordict(td):
             return self._listed(td.args[1:2])
         if not td.args:  # a TensorDict of which nothing is said
             return None

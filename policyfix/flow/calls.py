@@ -392,9 +392,7 @@ def _is_part_of_tensor(value: Value) -> bool:
     return value.op in VIEWS or (value.op == "index" and isinstance(value.args[1], Group))
 
 
-def _decided_by(
-    name: str, decisive: bool
-) -> Callable[[Calls, list[Value], dict[str, Value], ir.Span], Value]:
+def _decided_by(name: str, decisive: bool) -> Builtin:
     """`all` is decided by one that is false, `any` by one that is true."""
 
     def call(run: Calls, positional: list[Value], _keywords: dict[str, Value], span: ir.Span) -> Value:

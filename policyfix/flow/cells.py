@@ -10,10 +10,10 @@ from policyfix.values import (
     Const,
     Group,
     Term,
-    Thing,
     Value,
     group,
     hands_on_states,
+    is_module,
     is_zeros,
     options,
     parts,
@@ -39,7 +39,7 @@ class Step:
 def step(arguments: Iterable[Value], result: Value, cell: Value) -> Step | None:
     """What a call of code of the project is as a step of a cell: it is given an input and a state, which was
     kept, is new or came out of an earlier step, and gives a new state that gates made of the old one."""
-    given = [value for value in arguments if not _is_module(value)]
+    given = [value for value in arguments if not is_module(value)]
     states = [value for value in given if _is_state(value, cell)]
     inputs = [value for value in given if value not in states]
     if len(inputs) != 1 or len(states) not in (1, 2):
@@ -54,10 +54,6 @@ def step(arguments: Iterable[Value], result: Value, cell: Value) -> Step | None:
     if len(made) > 2 or not all(_is_gated(value, earlier) for value in made):
         return None
     return Step(inputs[0], state, len(made) == 2, output)
-
-
-def _is_module(value: Value) -> bool:
-    return isinstance(value, Thing) or (isinstance(value, Term) and value.op.startswith("new:torch.nn."))
 
 
 def _is_state(value: Value, cell: Value) -> bool:

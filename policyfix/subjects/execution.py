@@ -42,10 +42,13 @@ class Execution:
     last: int  # the order of its last operation
 
     def stores(self) -> Iterator[Store]:
-        """Stores on any instance that carry a recurrent state, or a container that holds one in the end."""
+        """Stores on any instance that carry a recurrent state, or a container or a new TensorDict that holds
+        one in the end."""
         for trace in (self.rollout, self.training):
+            filled = _filled(trace)
             for store in trace.of(Store):
-                if store.thing.kind == "instance" and _carries_state(store.value, trace):
+                held = trace.heap.contents(store.value) if store.thing.kind == "instance" else ()
+                if any(part in filled or states_of(part) for part in held):
                     yield store
 
     def places(self) -> tuple[Kept, Ways]:
@@ -64,8 +67,9 @@ class Execution:
         unclear = {
             (*ways[s.thing], s.attribute)
             for trace in traces
+            for filled in [_filled(trace)]
             for s in trace.of(Store)
-            if s.thing in ways and (_is_unclear(s, trace) or _is_told(s, before))
+            if s.thing in ways and (_is_unclear(s, trace, filled) or _is_told(s, before))
         }
         return dict(sorted(kept.items())), tuple(sorted(unclear - kept.keys()))
 
@@ -117,12 +121,6 @@ def _objects(value: Value, trace: Trace) -> frozenset[Kind]:
     )
 
 
-def _carries_state(value: Value, trace: Trace) -> bool:
-    """Whether a value is a recurrent state, or a container or a new TensorDict that holds one in the end."""
-    filled = _filled(trace)
-    return any(part in filled or states_of(part) for part in trace.heap.contents(value))
-
-
 def _filled(trace: Trace) -> set[Value]:
     """New TensorDicts with a recurrent state in them, or with rows of one that has."""
     written = [e for e in trace.of(KeyWrite) if is_new_tensordict(e.tensordict)]
@@ -140,10 +138,9 @@ def _is_told(store: Store, before: Heap) -> bool:
     )
 
 
-def _is_unclear(store: Store, trace: Trace) -> bool:
+def _is_unclear(store: Store, trace: Trace, filled: set[Value]) -> bool:
     """Whether what is stored is not known, or made of a recurrent state by an operation that may give one, or
-    a TensorDict with one in it."""
-    filled = _filled(trace)
+    one of the TensorDicts that are filled with such."""
     return any(
         isinstance(part, Unknown)
         or (isinstance(part, Term) and (state_part(part) is not None or part in filled))

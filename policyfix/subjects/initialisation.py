@@ -57,12 +57,9 @@ def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | 
     trace = policy.building
     if not trace.complete or policy.is_open:
         return None
-    done = [
-        _of(call)
-        for call in trace.of(Called)
-        if call.name.startswith(INIT) and call.arguments and _reaches(policy, call, layer)
-    ]
-    places = {(c.place, c.arguments[0]) for c in trace.of(Called) if c.name.startswith(INIT) and c.arguments}
+    drawing = _drawing(policy)
+    done = [_of(call) for call in drawing if _reaches(policy, call, layer)]
+    places = {(call.place, call.arguments[0]) for call in drawing}
     for write in trace.of(InPlace):
         if _holds(policy, write.target, layer, write.order) and (write.place, write.target) not in places:
             return None
@@ -80,8 +77,12 @@ def initialisations(policy: PolicyClass, layer: Term) -> list[Initialisation] | 
 
 def _is_drawn(policy: PolicyClass, layer: Term) -> bool:
     """Whether something may draw the weights of a layer, which others share."""
-    calls = (call for call in policy.building.of(Called) if call.name.startswith(INIT) and call.arguments)
-    return any(_holds(policy, call.arguments[0], layer, call.order) for call in calls)
+    return any(_holds(policy, call.arguments[0], layer, call.order) for call in _drawing(policy))
+
+
+def _drawing(policy: PolicyClass) -> list[Called]:
+    """The constructor's calls of functions that initialise what they are given."""
+    return [call for call in policy.building.of(Called) if call.name.startswith(INIT) and call.arguments]
 
 
 _HARMLESS = frozenset(
@@ -247,7 +248,7 @@ def undone(policy: PolicyClass) -> Iterator[tuple[Initialisation, Initialisation
     """Initialisations of single layers with a number of their own, each with the last loop after it over the
     parameters of a module that holds the layer, where that gives it another number; none where a state is
     loaded into such a module after the loop."""
-    called = [c for c in policy.building.of(Called) if c.name.startswith(INIT) and c.arguments]
+    called = _drawing(policy)
     loops = [call for call in called if _is_loop(call.arguments[0])]
     loads = [
         (event.callee.receiver, event.order)

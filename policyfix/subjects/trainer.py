@@ -534,9 +534,9 @@ class Trainer:
         """What policies of the project ask for, where a spec is what one of them asks for."""
         method = self.contract.spec_method
         match _bare(spec):
-            case Term(op="made" | "call", args=(_, Const(value=str(name)), *_)) if name == method:
-                return asked_for(name, self.module)
-            case Term(op=name) if name == method:
+            case Term(op="made" | "call", args=(_, Const(value=str(name)), *_)) | Term(op=name) if (
+                name == method
+            ):
                 return asked_for(name, self.module)
             case _:
                 return None

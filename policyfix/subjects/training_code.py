@@ -62,8 +62,7 @@ def codes(module: Module, contract: Contract) -> Iterator[Code]:
 
 def _speaks(module: Module, contract: Contract) -> bool:
     """Whether a file speaks of the contract, or updates weights and imports from a file that does."""
-    project, path = module.project, Path(module.path)
-    words = contract_words(contract) - set(contract.boundary_keys)
+    project, path, words = module.project, Path(module.path), _evidence(contract)
     return project.mentions(path, words) or (
         project.mentions(path, UPDATING) and any(project.mentions(p, words) for p in module.imported_files())
     )
@@ -79,7 +78,7 @@ def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract:
     """Whether functions of a file can be a trainer's: they step, write to rows, or call one who does, here or
     in another file."""
     local = {f.name: f for f in module.facts.functions}
-    spoken = {"step", "backward", *contract.method_names, *_imported_trainers(module, contract)}
+    spoken = _asked(contract) | _imported_trainers(module, contract)
     return any(
         writes_to_rows(f) or ir.names_in(f) & spoken or _computes_advantages(f, contract)
         for function in functions
@@ -91,8 +90,7 @@ def _takes_part(functions: Iterable[ir.FunctionFacts], module: Module, contract:
 def _imported_trainers(module: Module, contract: Contract) -> frozenset[str]:
     """The names under which a file has functions and classes that train, of others that speak of the
     contract."""
-    project, words = module.project, contract_words(contract) - set(contract.boundary_keys)
-    asked = {"step", "backward", *contract.method_names}
+    project, words, asked = module.project, _evidence(contract), _asked(contract)
     found: set[str] = set()
     for binding in module.facts.imports:
         path = project.imported_file(binding, module)
@@ -160,6 +158,16 @@ def contract_words(contract: Contract) -> frozenset[str]:
             contract.observation_key,
         }
     )
+
+
+def _evidence(contract: Contract) -> frozenset[str]:
+    """The words of which one is enough for a file to serve the contract."""
+    return contract_words(contract) - set(contract.boundary_keys)
+
+
+def _asked(contract: Contract) -> frozenset[str]:
+    """What is asked of a policy, a loss or an optimizer in training."""
+    return frozenset({"step", "backward"}) | contract.method_names
 
 
 # What a file does in which somebody runs a policy, or updates its weights.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from policyfix.facts import ir
 from policyfix.flow.decorators import NO_GRAD
+from policyfix.flow.expressions import layer_kind
 from policyfix.project import External, Found, LinkedClass
 from policyfix.record import record
 from policyfix.subjects.execution import Configured
@@ -296,7 +297,7 @@ def _holds(value: Term) -> bool:
     """Whether a term is `module.weight`, or an element of `module.parameters()`."""
     match value:
         case Term(op="attribute", args=(Thing(cls=LinkedClass() as cls), Const(value="weight" | "bias"))):
-            return _is_layer(cls)
+            return layer_kind(cls) is not None
         case Term(op=".weight" | ".bias", args=(module,)):
             return _is_module(module)
         case Term(op="index", args=(Term(op="index", args=(Term(op=op), _)), Const(value=1))):
@@ -305,12 +306,6 @@ def _holds(value: Term) -> bool:
             return True
         case _:
             return False
-
-
-def _is_layer(cls: LinkedClass) -> bool:
-    """Whether a class inherits from one of torch's layers: `class Table(nn.Embedding)`."""
-    torch_bases = (base.name for base in cls.mro if isinstance(base, External))
-    return any(name.startswith("torch.nn.") and name != "torch.nn.Module" for name in torch_bases)
 
 
 def _is_module(value: Value) -> bool:
